@@ -1,0 +1,1 @@
+//! The address policy: which network addresses a delivery may be sent to.

@@ -1,0 +1,1 @@
+//! Moves deliveries from due to done.

@@ -1,0 +1,2 @@
+//! The semnal binary.
+fn main() {}
