@@ -2,4 +2,14 @@
 //! result as an argument.
 
 pub mod address;
+pub mod application;
+pub mod attempt;
+pub mod configuration;
+pub mod delivery;
+pub mod endpoint;
 pub mod endpoint_url;
+pub mod id;
+pub mod name;
+pub mod retry;
+pub mod signature;
+pub mod time;
