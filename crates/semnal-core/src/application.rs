@@ -1,0 +1,126 @@
+//! Organisations, applications, event types and API keys: the configuration around endpoints.
+
+use std::collections::BTreeMap;
+
+use crate::id::{ApiKeyId, ApplicationId, OrganisationId};
+use crate::name::{EventTypeName, Uid};
+use crate::time::UnixMillis;
+
+/// The name of the organisation that exists from the start.
+pub const DEFAULT_ORGANISATION: &str = "default";
+/// The uid of the application that exists from the start in the default organisation.
+pub const DEFAULT_APPLICATION: &str = "default";
+
+/// A namespace: applications, event types and keys. One organisation never sees another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its key.
+    pub id: OrganisationId,
+    /// `default`, or the `org_…` text of the token that first used it.
+    pub name: Uid,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+/// A tenant: who sends events and owns endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its key.
+    pub id: ApplicationId,
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// The client's own name for it, unique in the organisation.
+    pub uid: Option<Uid>,
+    /// Its name for people.
+    pub name: String,
+    /// Messages per second that it may create.
+    pub rate_limit: Option<u16>,
+    /// Whatever the client wants to keep with it.
+    pub metadata: BTreeMap<String, String>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// When it was last changed.
+    pub updated_at: UnixMillis,
+}
+
+/// A named kind of event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventType {
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// Its name, unique in the organisation.
+    pub name: EventTypeName,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// When it happens and what it carries.
+    pub description: String,
+    /// The heading under which it is listed.
+    pub group: Option<String>,
+    /// Not offered any more; what exists keeps working.
+    pub archived: bool,
+    /// Offered with a warning.
+    pub deprecated: bool,
+    /// Offered only to those who have this flag.
+    pub feature_flag: Option<String>,
+    /// JSON schemas by version, as JSON text.
+    pub schemas: Option<String>,
+    /// An example payload, as JSON text.
+    pub example: Option<String>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// When it was last changed.
+    pub updated_at: UnixMillis,
+}
+
+/// A key for the API. The key itself is shown once; its SHA-256 is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its key in the store.
+    pub id: ApiKeyId,
+    /// The organisation that it opens.
+    pub organisation: OrganisationId,
+    /// Its name for people.
+    pub name: String,
+    /// SHA-256 of the whole key text.
+    pub digest: [u8; 32],
+    /// The first characters, to tell keys apart in a list.
+    pub hint: String,
+    /// What it may do; empty means all.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// From when on it is refused.
+    pub expires_at: Option<UnixMillis>,
+    /// Since when it is refused.
+    pub revoked_at: Option<UnixMillis>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Read everything of the organisation, secrets excluded.
+    Read,
+    /// Create messages.
+    Send,
+    /// Change configuration, read secrets, resend.
+    Manage,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Send, Scope::Manage];
+
+    /// Returns the word on the command line and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Send => "send",
+            Scope::Manage => "manage",
+        }
+    }
+
+    /// Returns the scope of a word.
+    pub fn parse(text: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|s| s.as_str() == text)
+    }
+}

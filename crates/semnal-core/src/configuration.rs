@@ -1,0 +1,237 @@
+//! The whole configuration as one immutable snapshot with a version: what the API matches against and what the engine
+//! sends by. Built and published by the store; a change makes a new snapshot.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::application::{ApiKey, Application, EventType, Organisation};
+use crate::endpoint::Endpoint;
+use crate::id::{ApiKeyId, ApplicationId, EndpointId, OrganisationId};
+use crate::name::{Channel, EventTypeName, Uid};
+
+/// A snapshot of the configuration. Cloning it costs one pointer per entry.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// Grows with each change; a message appended against an older one is matched again.
+    pub version: u64,
+    organisations: BTreeMap<OrganisationId, Arc<Organisation>>,
+    applications: BTreeMap<ApplicationId, Arc<Application>>,
+    application_uids: HashMap<(OrganisationId, Uid), ApplicationId>,
+    endpoints: HashMap<EndpointId, Arc<Endpoint>>,
+    application_endpoints: HashMap<ApplicationId, Arc<Vec<Arc<Endpoint>>>>,
+    event_types: BTreeMap<(OrganisationId, EventTypeName), Arc<EventType>>,
+    keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
+    key_digests: HashMap<[u8; 32], ApiKeyId>,
+}
+
+/// One change of the configuration.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Adds or replaces an organisation.
+    PutOrganisation(Organisation),
+    /// Adds or replaces an application.
+    PutApplication(Application),
+    /// Removes an application with all its endpoints.
+    DeleteApplication(ApplicationId),
+    /// Adds or replaces an endpoint.
+    PutEndpoint(Box<Endpoint>),
+    /// Removes an endpoint; what it has not been sent is cancelled.
+    DeleteEndpoint(EndpointId),
+    /// Adds or replaces an event type.
+    PutEventType(Box<EventType>),
+    /// Removes an event type.
+    DeleteEventType(OrganisationId, EventTypeName),
+    /// Adds or replaces an API key.
+    PutApiKey(ApiKey),
+}
+
+/// Why a change does not fit the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// Another application of the organisation has this uid.
+    #[error("an application with uid {0:?} exists already")]
+    ApplicationUid(String),
+    /// Another endpoint of the application has this uid.
+    #[error("an endpoint with uid {0:?} exists already in this application")]
+    EndpointUid(String),
+    /// What the change refers to does not exist (any more).
+    #[error("it does not exist any more")]
+    Missing,
+    /// A limit on numbers.
+    #[error("an application has at most {0} endpoints")]
+    TooManyEndpoints(usize),
+}
+
+impl Configuration {
+    /// Applies a change, or leaves everything as it was.
+    ///
+    /// # Errors
+    /// [`ChangeError`] when it does not fit what is there.
+    pub fn apply(&mut self, change: &Change) -> Result<(), ChangeError> {
+        match change {
+            Change::PutOrganisation(it) => {
+                self.organisations.insert(it.id, Arc::new(it.clone()));
+            }
+            Change::PutApplication(it) => self.put_application(it)?,
+            Change::DeleteApplication(id) => self.delete_application(*id)?,
+            Change::PutEndpoint(it) => self.put_endpoint(it)?,
+            Change::DeleteEndpoint(id) => {
+                let endpoint = self.endpoints.remove(id).ok_or(ChangeError::Missing)?;
+                self.rebuild_endpoints(endpoint.application);
+            }
+            Change::PutEventType(it) => {
+                self.event_types.insert((it.organisation, it.name.clone()), Arc::new((**it).clone()));
+            }
+            Change::DeleteEventType(organisation, name) => {
+                self.event_types.remove(&(*organisation, name.clone())).ok_or(ChangeError::Missing)?;
+            }
+            Change::PutApiKey(it) => {
+                self.key_digests.insert(it.digest, it.id);
+                self.keys.insert(it.id, Arc::new(it.clone()));
+            }
+        }
+        self.version += 1;
+        Ok(())
+    }
+
+    fn put_application(&mut self, it: &Application) -> Result<(), ChangeError> {
+        if let Some(uid) = &it.uid {
+            match self.application_uids.get(&(it.organisation, uid.clone())) {
+                Some(other) if *other != it.id => return Err(ChangeError::ApplicationUid(uid.to_string())),
+                _ => {}
+            }
+        }
+        if let Some(old) = self.applications.get(&it.id).and_then(|a| a.uid.clone()) {
+            self.application_uids.remove(&(it.organisation, old));
+        }
+        if let Some(uid) = &it.uid {
+            self.application_uids.insert((it.organisation, uid.clone()), it.id);
+        }
+        self.applications.insert(it.id, Arc::new(it.clone()));
+        Ok(())
+    }
+
+    fn delete_application(&mut self, id: ApplicationId) -> Result<(), ChangeError> {
+        let old = self.applications.remove(&id).ok_or(ChangeError::Missing)?;
+        if let Some(uid) = &old.uid {
+            self.application_uids.remove(&(old.organisation, uid.clone()));
+        }
+        if let Some(endpoints) = self.application_endpoints.remove(&id) {
+            for endpoint in endpoints.iter() {
+                self.endpoints.remove(&endpoint.id);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_endpoint(&mut self, it: &Endpoint) -> Result<(), ChangeError> {
+        if !self.applications.contains_key(&it.application) {
+            return Err(ChangeError::Missing);
+        }
+        let beside = self.endpoints_of(it.application);
+        if let Some(uid) = &it.uid
+            && beside.iter().any(|e| e.id != it.id && e.uid.as_ref() == Some(uid))
+        {
+            return Err(ChangeError::EndpointUid(uid.to_string()));
+        }
+        let max = crate::endpoint::ENDPOINTS_PER_APPLICATION_MAX;
+        if beside.len() >= max && !self.endpoints.contains_key(&it.id) {
+            return Err(ChangeError::TooManyEndpoints(max));
+        }
+        self.endpoints.insert(it.id, Arc::new(it.clone()));
+        let mut list: Vec<Arc<Endpoint>> =
+            self.endpoints_of(it.application).iter().filter(|e| e.id != it.id).cloned().collect();
+        list.push(Arc::new(it.clone()));
+        list.sort_by_key(|e| e.id);
+        self.application_endpoints.insert(it.application, Arc::new(list));
+        Ok(())
+    }
+
+    fn rebuild_endpoints(&mut self, application: ApplicationId) {
+        let list = self.endpoints_of(application);
+        let kept = list.iter().filter(|e| self.endpoints.contains_key(&e.id)).cloned().collect();
+        self.application_endpoints.insert(application, Arc::new(kept));
+    }
+
+    /// Returns the endpoints that a message goes to, in the order of their ids.
+    pub fn matching(
+        &self,
+        application: ApplicationId,
+        event_type: &EventTypeName,
+        channels: &[Channel],
+    ) -> Vec<EndpointId> {
+        let Some(endpoints) = self.application_endpoints.get(&application) else { return Vec::new() };
+        endpoints.iter().filter(|e| e.matches(event_type, channels)).map(|e| e.id).collect()
+    }
+
+    /// Returns an organisation by name.
+    pub fn organisation_by_name(&self, name: &str) -> Option<&Arc<Organisation>> {
+        self.organisations.values().find(|o| o.name.as_str() == name)
+    }
+
+    /// Returns every organisation, oldest first.
+    pub fn organisations(&self) -> impl Iterator<Item = &Arc<Organisation>> {
+        self.organisations.values()
+    }
+
+    /// Returns an application.
+    pub fn application(&self, id: ApplicationId) -> Option<&Arc<Application>> {
+        self.applications.get(&id)
+    }
+
+    /// Returns an application by its uid.
+    pub fn application_by_uid(&self, organisation: OrganisationId, uid: &Uid) -> Option<&Arc<Application>> {
+        self.applications.get(self.application_uids.get(&(organisation, uid.clone()))?)
+    }
+
+    /// Returns the applications of an organisation, oldest first.
+    pub fn applications(
+        &self,
+        organisation: OrganisationId,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Application>> {
+        self.applications.values().filter(move |a| a.organisation == organisation)
+    }
+
+    /// Returns an endpoint.
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
+        self.endpoints.get(&id)
+    }
+
+    /// Returns every endpoint, in no order.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.values()
+    }
+
+    /// Returns the endpoints of an application, oldest first.
+    pub fn endpoints_of(&self, application: ApplicationId) -> Arc<Vec<Arc<Endpoint>>> {
+        self.application_endpoints.get(&application).cloned().unwrap_or_default()
+    }
+
+    /// Returns an event type.
+    pub fn event_type(&self, organisation: OrganisationId, name: &EventTypeName) -> Option<&Arc<EventType>> {
+        self.event_types.get(&(organisation, name.clone()))
+    }
+
+    /// Returns the event types of an organisation by name.
+    pub fn event_types(
+        &self,
+        organisation: OrganisationId,
+    ) -> impl DoubleEndedIterator<Item = &Arc<EventType>> {
+        self.event_types.values().filter(move |t| t.organisation == organisation)
+    }
+
+    /// Returns an API key by its id.
+    pub fn key(&self, id: ApiKeyId) -> Option<&Arc<ApiKey>> {
+        self.keys.get(&id)
+    }
+
+    /// Returns the API key with this SHA-256, whether it is still valid or not.
+    pub fn key_by_digest(&self, digest: &[u8; 32]) -> Option<&Arc<ApiKey>> {
+        self.keys.get(self.key_digests.get(digest)?)
+    }
+
+    /// Returns every API key, oldest first.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<ApiKey>> {
+        self.keys.values()
+    }
+}
