@@ -1,0 +1,65 @@
+//! Messages: what goes into the journal, what comes out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use semnal_core::id::{ApplicationId, EndpointId, MessageId};
+use semnal_core::name::{Channel, EventTypeName, Uid};
+
+/// A 128-bit keyed hash of an idempotency key with its scope, or of an event id with its application.
+pub type Fingerprint = [u8; 16];
+
+/// A message to append.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Whose it is.
+    pub application: ApplicationId,
+    /// What happened.
+    pub event_type: EventTypeName,
+    /// The client's own id for it, unique in the application.
+    pub event_id: Option<Uid>,
+    /// Its channels.
+    pub channels: Vec<Channel>,
+    /// The endpoints that it matched, in order.
+    pub endpoints: Vec<EndpointId>,
+    /// The payload, byte for byte as received.
+    pub payload: Bytes,
+    /// The hash of caller, method, path and idempotency key, when the request had one.
+    pub idempotency: Option<Fingerprint>,
+}
+
+/// A message of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its key; the time inside is when it was accepted.
+    pub id: MessageId,
+    /// Whose it is.
+    pub application: ApplicationId,
+    /// What happened.
+    pub event_type: EventTypeName,
+    /// The client's own id for it.
+    pub event_id: Option<Uid>,
+    /// Its channels.
+    pub channels: Vec<Channel>,
+    /// The endpoints that it matched when it was accepted; a delivery's ordinal is an index into this list.
+    pub endpoints: Vec<EndpointId>,
+    /// The payload, byte for byte as received.
+    pub payload: Bytes,
+    /// See [`NewMessage::idempotency`].
+    pub idempotency: Option<Fingerprint>,
+    /// Hash of the event id in its application.
+    pub event_fingerprint: Option<Fingerprint>,
+}
+
+/// What became of a message that was to be appended.
+#[derive(Debug, Clone)]
+pub enum Appended {
+    /// It is durable.
+    Created(Arc<Message>),
+    /// The same request came before; this is the message that it made.
+    Repeated(MessageId),
+    /// Another message of the application has this event id.
+    EventIdExists(MessageId),
+    /// It was matched against an older configuration: match again.
+    Stale,
+}

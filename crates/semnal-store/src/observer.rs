@@ -1,0 +1,88 @@
+//! How the engine hears of commits.
+
+use std::sync::Arc;
+
+use semnal_core::configuration::Configuration;
+use semnal_core::id::{DeliveryId, EndpointId};
+use semnal_core::time::UnixMillis;
+
+use crate::error::StoreError;
+use crate::message::Message;
+use crate::outcome::{Report, RetryRow};
+
+/// Hears of everything that the writer thread commits, in that order, on the writer thread: an implementation is
+/// quick, does not wait and does not call the store.
+pub trait Observer: Send + Sync {
+    /// A batch is durable.
+    fn committed(&self, batch: Committed<'_>);
+    /// Rows that [`crate::store::Store::load_due`] or [`crate::store::Store::load_queued`] asked for, as of all
+    /// commits before.
+    fn loaded(&self, loaded: Loaded);
+    /// The disk became full, or has room again. While it is full no attempt may start.
+    fn disk_full(&self, full: bool);
+    /// The store stops for good; the process has to end.
+    fn stopped(&self, error: &StoreError);
+    /// Returns how many deliveries without a retry row the observer has in its memory, for `verify`.
+    fn deliveries_without_row(&self) -> u64;
+}
+
+/// What one transaction made durable.
+#[derive(Debug, Default)]
+pub struct Committed<'a> {
+    /// New messages, oldest first.
+    pub messages: &'a [Arc<Message>],
+    /// Undecided deliveries without a row that were found at start, in the order of their messages.
+    pub recovered: Vec<Recovered>,
+    /// Reports that were written.
+    pub reports: &'a [Report],
+    /// Rows that a person's request made due.
+    pub resent: &'a [RetryRow],
+    /// The configuration, when it changed.
+    pub configuration: Option<Arc<Configuration>>,
+    /// Endpoints that were deleted.
+    pub deleted: &'a [EndpointId],
+}
+
+/// An undecided delivery without a row, found at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovered {
+    /// Where it goes.
+    pub endpoint: EndpointId,
+    /// Which delivery.
+    pub delivery: DeliveryId,
+}
+
+/// Rows of the retry table.
+#[derive(Debug)]
+pub enum Loaded {
+    /// Rows due before `until`, soonest first.
+    Due {
+        /// The rows.
+        rows: Vec<RetryRow>,
+        /// All rows due before this time have been read.
+        until: UnixMillis,
+    },
+    /// Rows of one endpoint without a time, oldest message first.
+    Queued {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The rows.
+        rows: Vec<RetryRow>,
+        /// Whether these were all.
+        complete: bool,
+    },
+}
+
+/// An observer that hears nothing, for commands that only look into a store.
+#[derive(Debug, Default)]
+pub struct Deaf;
+
+impl Observer for Deaf {
+    fn committed(&self, _: Committed<'_>) {}
+    fn loaded(&self, _: Loaded) {}
+    fn disk_full(&self, _: bool) {}
+    fn stopped(&self, _: &StoreError) {}
+    fn deliveries_without_row(&self) -> u64 {
+        0
+    }
+}

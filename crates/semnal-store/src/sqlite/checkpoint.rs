@@ -1,0 +1,68 @@
+//! Moves the write-ahead log into the database file without stopping the writer.
+//!
+//! A thread of its own copies most of it while commits go on; the writer then copies the little that came meanwhile,
+//! between two batches, so that the log is wholly copied and SQLite starts it again from its beginning. Without that
+//! second step a busy journal's log would grow without bound.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use rusqlite::Connection;
+
+use crate::error::StoreError;
+
+/// A log of 4,096 pages (16 MiB) is worth a checkpoint.
+pub(crate) const CHECKPOINT_PAGES: u64 = 4_096;
+
+/// Asks the thread for checkpoints and hears when one ended.
+pub(crate) struct Checkpointer {
+    ask: SyncSender<()>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Checkpointer {
+    /// Starts the thread; it ends when the value is dropped.
+    pub(crate) fn start(path: PathBuf) -> Result<Checkpointer, StoreError> {
+        let (ask, asked) = sync_channel(1);
+        let ended = Arc::new(AtomicBool::new(false));
+        let flag = ended.clone();
+        let connection = Connection::open(&path)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        std::thread::Builder::new()
+            .name("semnal-checkpoint".into())
+            .spawn(move || serve(&connection, &asked, &flag))
+            .map_err(|source| StoreError::File { path, source })?;
+        Ok(Checkpointer { ask, ended })
+    }
+
+    /// Asks for a checkpoint; one that is asked for already is not asked for twice.
+    pub(crate) fn ask(&self) {
+        match self.ask.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Disconnected(())) => tracing::error!("the checkpoint thread has ended"),
+        }
+    }
+
+    /// Tells, once, that a checkpoint ended since the last question.
+    pub(crate) fn take_ended(&self) -> bool {
+        self.ended.swap(false, Ordering::AcqRel)
+    }
+}
+
+fn serve(connection: &Connection, asked: &Receiver<()>, ended: &AtomicBool) {
+    while asked.recv().is_ok() {
+        match passive(connection) {
+            Ok(()) => ended.store(true, Ordering::Release),
+            // The writer meets the same trouble at its next commit and decides what to do about it.
+            Err(error) => tracing::warn!(error = %error, "a checkpoint failed"),
+        }
+    }
+}
+
+/// Copies as much of the log as can be copied without waiting for anybody.
+pub(crate) fn passive(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))?)
+}

@@ -1,0 +1,182 @@
+//! The journal's tables. Migrations only go forward; `user_version` says how many have run.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::OpenError;
+
+/// One entry per migration, oldest first; an entry that was released is never changed.
+const MIGRATIONS: &[&str] = &[BASE];
+
+/// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
+const BASE: &str = "
+create table meta (
+    name text primary key,
+    value blob not null
+) strict, without rowid;
+
+create table organisation (
+    key integer primary key,
+    name text not null unique,
+    created_at integer not null
+) strict;
+
+create table application (
+    key integer primary key,
+    organisation integer not null,
+    uid text,
+    name text not null,
+    rate_limit integer,
+    metadata text not null,
+    created_at integer not null,
+    updated_at integer not null,
+    unique (organisation, uid)
+) strict;
+
+create table endpoint (
+    key integer primary key,
+    application integer not null,
+    uid text,
+    url text not null,
+    description text not null,
+    state text not null,
+    event_types text,
+    channels text,
+    rate_limit integer,
+    concurrency_limit integer,
+    headers_sealed blob not null,
+    metadata text not null,
+    secrets_sealed blob not null,
+    schedule text,
+    created_at integer not null,
+    updated_at integer not null,
+    unique (application, uid)
+) strict;
+
+create table event_type (
+    organisation integer not null,
+    name text not null,
+    title text,
+    description text not null,
+    event_group text,
+    archived integer not null,
+    deprecated integer not null,
+    feature_flag text,
+    schemas text,
+    example text,
+    created_at integer not null,
+    updated_at integer not null,
+    primary key (organisation, name)
+) strict, without rowid;
+
+create table api_key (
+    key integer primary key,
+    organisation integer not null,
+    name text not null,
+    digest blob not null unique,
+    hint text not null,
+    scopes text not null,
+    created_at integer not null,
+    expires_at integer,
+    revoked_at integer
+) strict;
+
+-- The key is one growing integer, so rows land at the end of the table; the payload stands last, so that the columns
+-- before it are read without its overflow pages. No secondary index: it would cost a random page per message.
+create table message (
+    key integer primary key,
+    partition integer not null,
+    application integer not null,
+    event_type text not null,
+    event_id text,
+    channels text,
+    endpoints blob not null,
+    idempotency blob,
+    event_fingerprint blob,
+    payload blob not null
+) strict;
+
+-- One row per attempt, written when it ended.
+create table outcome (
+    message integer not null,
+    ordinal integer not null,
+    number integer not null,
+    endpoint integer not null,
+    url text not null,
+    started_at integer not null,
+    status integer,
+    cause text,
+    detail text,
+    verdict integer not null,
+    next_at integer,
+    trigger_kind integer not null,
+    address text,
+    dns_us integer,
+    connect_us integer,
+    tls_us integer,
+    wait_us integer,
+    total_us integer not null,
+    response_truncated integer not null,
+    response_headers blob,
+    response_body blob,
+    primary key (message, ordinal, number)
+) strict, without rowid;
+
+-- What waits for a time, or (due_at null) for its endpoint.
+create table retry (
+    endpoint integer not null,
+    message integer not null,
+    ordinal integer not null,
+    attempts integer not null,
+    step integer not null,
+    due_at integer,
+    trigger_kind integer not null,
+    since integer not null,
+    primary key (endpoint, message, ordinal)
+) strict, without rowid;
+create index retry_due on retry (due_at) where due_at is not null;
+
+-- Undecided work of the endpoint at or below the position is cancelled.
+create table cut (
+    endpoint integer primary key,
+    position integer not null
+) strict;
+
+-- Deliveries that were not matched when the message was accepted but asked for later.
+create table added_delivery (
+    message integer not null,
+    ordinal integer not null,
+    endpoint integer not null,
+    asked_by text not null,
+    created_at integer not null,
+    primary key (message, ordinal)
+) strict, without rowid;
+
+-- Answers to configuration requests that carried an idempotency key.
+create table answer (
+    fingerprint blob primary key,
+    created_at integer not null,
+    status integer not null,
+    body blob not null
+) strict, without rowid;
+";
+
+/// Runs the migrations that the journal has not seen, each in a transaction of its own.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(OpenError::NewerSchema { path: path.to_path_buf(), found, known });
+    }
+    for (version, statements) in (1i64..).zip(MIGRATIONS) {
+        if version <= found {
+            continue;
+        }
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(statements)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
