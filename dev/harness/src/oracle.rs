@@ -11,6 +11,9 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
+/// A delivery that was taken longer than this before a kill was committed by then, and may not be repeated for it.
+pub const COMMIT_WINDOW_US: u64 = 1_000_000;
+
 /// The number of an endpoint in its run: its path at the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct EndpointNumber(pub u32);
@@ -132,7 +135,10 @@ impl History {
         for (sequence, id) in &self.accepted {
             let targets = self.sent.get(sequence).map_or(&[][..], |sent| &sent.targets);
             pairs.extend(
-                targets.iter().filter(|endpoint| !stopped(id, **endpoint)).map(|endpoint| (*sequence, *endpoint)),
+                targets
+                    .iter()
+                    .filter(|endpoint| !stopped(id, **endpoint))
+                    .map(|endpoint| (*sequence, *endpoint)),
             );
         }
         pairs
@@ -205,7 +211,9 @@ pub struct Judgement {
     pub arrivals: u64,
     /// Requests that arrived after their pair had been answered with 2xx.
     pub duplicates: u64,
-    /// The same, by the number of kills before them: the first entry is before any kill.
+    /// Those of them that no kill explains: none came within [`COMMIT_WINDOW_US`] after the delivery was taken.
+    pub unexplained: u64,
+    /// All of them, by the number of kills before them: the first entry is before any kill.
     pub duplicates_by_kill: Vec<u64>,
 }
 

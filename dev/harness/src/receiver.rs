@@ -37,6 +37,8 @@ pub enum Behaviour {
     FirstFails(u16),
     /// Never.
     Hang,
+    /// Not at all: its URL leads to a port on which nobody listens.
+    Refuse,
 }
 
 /// What to start.
@@ -94,6 +96,17 @@ impl Receiver {
     /// Returns the URL of an endpoint.
     pub fn url(&self, endpoint: EndpointNumber) -> String {
         format!("http://{}/e/{}", self.address, endpoint.0)
+    }
+
+    /// Returns a URL on a port that was free a moment ago.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] when there is none.
+    pub fn closed_url() -> Result<String, HarnessError> {
+        let address = std::net::TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|listener| listener.local_addr())
+            .map_err(HarnessError::io("looking for a port that is closed"))?;
+        Ok(format!("http://{address}/closed"))
     }
 
     /// Returns what has arrived.
@@ -162,7 +175,9 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
 }
 
 fn endpoint_of(path: &str) -> EndpointNumber {
-    path.strip_prefix("/e/").and_then(|text| text.parse().ok()).map_or(EndpointNumber::UNKNOWN, EndpointNumber)
+    path.strip_prefix("/e/")
+        .and_then(|text| text.parse().ok())
+        .map_or(EndpointNumber::UNKNOWN, EndpointNumber)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

@@ -116,7 +116,10 @@ impl Rig {
             self.applications.push(api.create_application(&format!("bench-{number}"))?);
         }
         for (number, (endpoint, secret)) in (0..).zip(endpoints.iter().zip(secrets)) {
-            let url = self.receiver.url(EndpointNumber(number));
+            let url = match endpoint.behaviour {
+                Behaviour::Refuse => Receiver::closed_url()?,
+                _ => self.receiver.url(EndpointNumber(number)),
+            };
             let event_types: Vec<&str> = endpoint.event_types.iter().map(String::as_str).collect();
             let new = NewEndpoint { url: &url, event_types: &event_types, secret };
             self.endpoints.push(api.create_endpoint(&self.applications[endpoint.application], &new)?);

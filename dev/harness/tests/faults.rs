@@ -31,6 +31,7 @@ fn delete(sabotage: Option<Sabotage>) -> Report {
     run(run_delete(&options(sabotage)))
 }
 
+#[expect(clippy::print_stdout, reason = "a test that fails is understood from its report")]
 fn run(report: Result<Report, semnal_harness::error::HarnessError>) -> Report {
     let report = report.unwrap_or_else(|error| panic!("{}", error.chain()));
     println!("{}", report.text());

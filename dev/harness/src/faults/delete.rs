@@ -7,7 +7,7 @@ use crate::clock;
 use crate::error::HarnessError;
 use crate::faults::load::{Finished, Kind, Load};
 use crate::faults::settle::{collect, settle};
-use crate::faults::{COMMIT_BATCH, CONCURRENCY, Options, Report, Sabotage};
+use crate::faults::{Options, Report, Sabotage, duplicates_bound};
 use crate::oracle::{EndpointNumber, Stopped};
 use crate::process::{self, Program, Server};
 use crate::receiver::Behaviour;
@@ -22,11 +22,8 @@ const KEPT: EndpointNumber = EndpointNumber(0);
 const DELETED: EndpointNumber = EndpointNumber(1);
 
 pub(super) fn run(options: &Options) -> Result<Report, HarnessError> {
-    let plan = |behaviour| EndpointPlan {
-        behaviour,
-        application: 0,
-        event_types: vec!["fault.deleted".to_owned()],
-    };
+    let plan =
+        |behaviour| EndpointPlan { behaviour, application: 0, event_types: vec!["fault.deleted".to_owned()] };
     let mut rig = Rig::set_up(&RigPlan {
         program: &options.program,
         directory: &options.directory,
@@ -100,7 +97,7 @@ fn judge(options: &Options, mut rig: Rig, load: Load) -> Result<Report, HarnessE
         sabotage: options.sabotage,
         judgement: history.judge(),
         kills: 1,
-        duplicates_bound_per_kill: 2 * CONCURRENCY + COMMIT_BATCH,
+        duplicates_bound_per_kill: duplicates_bound(2),
         refused,
         refusal,
         frames_lost: 0,

@@ -10,7 +10,7 @@ use crate::error::HarnessError;
 use crate::faults::load::{Finished, Kind, Load};
 use crate::faults::power_cut::{self, Cut};
 use crate::faults::settle::{collect, settle};
-use crate::faults::{COMMIT_BATCH, CONCURRENCY, KillOptions, Report, Sabotage};
+use crate::faults::{KillOptions, Report, Sabotage, duplicates_bound};
 use crate::oracle::{EndpointNumber, Verified};
 use crate::process::{self, Program, Server};
 use crate::receiver::Behaviour;
@@ -173,7 +173,7 @@ impl Run<'_> {
             sabotage: common.sabotage,
             judgement: history.judge(),
             kills: self.kills,
-            duplicates_bound_per_kill: endpoints as u64 * CONCURRENCY + COMMIT_BATCH,
+            duplicates_bound_per_kill: duplicates_bound(endpoints),
             refused,
             refusal,
             frames_lost: self.lost.frames,

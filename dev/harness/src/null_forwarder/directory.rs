@@ -54,7 +54,8 @@ impl Directory {
         let doing = || format!("opening {}", path.display());
         fs::create_dir_all(data_dir).map_err(HarnessError::io(doing()))?;
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let file = File::options().create(true).append(true).open(&path).map_err(HarnessError::io(doing()))?;
+        let file =
+            File::options().create(true).append(true).open(&path).map_err(HarnessError::io(doing()))?;
         let directory = Directory { applications: RwLock::new(HashMap::new()), file: Mutex::new(file) };
         for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
             directory.apply(line);
@@ -65,13 +66,17 @@ impl Directory {
     /// Makes an application under its uid, which is its id here.
     pub(super) fn create_application(&self, body: &[u8]) -> Option<String> {
         let uid = serde_json::from_slice::<Application>(body).ok()?.uid;
-        self.keep(Line { application: uid.clone(), endpoint: None })?;
+        let line = Line { application: uid.clone(), endpoint: None };
+        self.write(&line)?;
+        self.apply(line);
         Some(uid)
     }
 
     pub(super) fn create_endpoint(&self, application: &str, body: &[u8]) -> Option<String> {
         let endpoint = serde_json::from_slice(body).ok()?;
-        self.keep(Line { application: application.to_owned(), endpoint: Some(endpoint) })
+        let line = Line { application: application.to_owned(), endpoint: Some(endpoint) };
+        self.write(&line)?;
+        self.apply(line)
     }
 
     pub(super) fn delete_endpoint(&self, id: &str) {
@@ -88,12 +93,12 @@ impl Directory {
         targets.iter().filter(takes).cloned().collect()
     }
 
-    fn keep(&self, line: Line) -> Option<String> {
-        let text = serde_json::to_string(&line).ok()?;
-        writeln!(self.file.lock(), "{text}").ok()?;
-        self.apply(line)
+    fn write(&self, line: &Line) -> Option<()> {
+        let text = serde_json::to_string(line).ok()?;
+        writeln!(self.file.lock(), "{text}").ok()
     }
 
+    /// Returns the id of the endpoint that the line makes, if it makes one.
     fn apply(&self, line: Line) -> Option<String> {
         let mut applications = self.applications.write();
         let count: usize = applications.values().map(Vec::len).sum();

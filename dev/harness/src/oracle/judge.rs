@@ -2,10 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::oracle::{Arrival, EndpointNumber, History, Judgement, Sent, Verified, Violation};
+use crate::oracle::{
+    Arrival, COMMIT_WINDOW_US, EndpointNumber, History, Judgement, Sent, Verified, Violation,
+};
 
 /// How many cases are put into words.
 const EXAMPLES_MAX: usize = 20;
+
+/// When each pair was last answered with 2xx, by number and endpoint, in microseconds of the run's clock.
+type Taken = HashMap<(u64, EndpointNumber), u64>;
 
 /// What the history says about a message id.
 struct Index<'a> {
@@ -46,10 +51,12 @@ fn judge_ids(history: &History, judgement: &mut Judgement) {
 }
 
 /// Judges each request by itself and returns the pairs that were taken, by number and endpoint.
-fn judge_arrivals(index: &Index<'_>, judgement: &mut Judgement) -> HashSet<(u64, EndpointNumber)> {
-    let mut taken = HashSet::new();
-    let mut id_by_sequence: HashMap<u64, &str> =
-        index.sequence_by_id.iter().map(|(id, sequence)| (*sequence, *id)).collect();
+fn judge_arrivals(index: &Index<'_>, judgement: &mut Judgement) -> Taken {
+    let mut taken = Taken::new();
+    let mut id_by_sequence: HashMap<u64, &str> = HashMap::new();
+    for (sequence, id) in &index.history.accepted {
+        id_by_sequence.entry(*sequence).or_insert(id);
+    }
     for arrival in &index.history.arrivals {
         judgement.arrivals += 1;
         let place = || format!("{} at endpoint {}", arrival.message, arrival.endpoint.0);
@@ -72,23 +79,22 @@ fn judge_arrivals(index: &Index<'_>, judgement: &mut Judgement) -> HashSet<(u64,
         }
         let known = *id_by_sequence.entry(sequence).or_insert(&arrival.message);
         if known != &*arrival.message {
-            judgement.add(Violation::AcceptedTwice, || format!("message {sequence} is {known} and {}", place()));
+            judgement
+                .add(Violation::AcceptedTwice, || format!("message {sequence} is {known} and {}", place()));
         }
-        if taken.contains(&(sequence, arrival.endpoint)) {
-            let kills = index.history.kills_us.partition_point(|&kill_us| kill_us <= arrival.at_us);
-            judgement.duplicates += 1;
-            judgement.duplicates_by_kill[kills] += 1;
+        if let Some(&taken_us) = taken.get(&(sequence, arrival.endpoint)) {
+            index.count_repeat(taken_us, arrival.at_us, judgement);
         }
         // A body that is not the message's does not deliver the message.
         if arrival.taken && arrival.body_hash == sent.body_hash {
-            taken.insert((sequence, arrival.endpoint));
+            taken.insert((sequence, arrival.endpoint), arrival.at_us);
         }
     }
     taken
 }
 
 /// Every accepted message was taken by every endpoint that it was for and that was not told to stop.
-fn judge_pairs(index: &Index<'_>, taken: &HashSet<(u64, EndpointNumber)>, judgement: &mut Judgement) {
+fn judge_pairs(index: &Index<'_>, taken: &Taken, judgement: &mut Judgement) {
     let mut judged = HashSet::new();
     for (sequence, id) in &index.history.accepted {
         if !judged.insert(*sequence) {
@@ -98,7 +104,7 @@ fn judge_pairs(index: &Index<'_>, taken: &HashSet<(u64, EndpointNumber)>, judgem
         for endpoint in &sent.targets {
             judgement.pairs += 1;
             let excused = index.history.stopped.iter().any(|stopped| stopped.covers(id, *endpoint));
-            if !excused && !taken.contains(&(*sequence, *endpoint)) {
+            if !excused && !taken.contains_key(&(*sequence, *endpoint)) {
                 judgement.add(Violation::Lost, || format!("{id} ({sequence}) for endpoint {}", endpoint.0));
             }
         }
@@ -110,6 +116,18 @@ impl Index<'_> {
     fn origin(&self, arrival: &Arrival) -> Option<(u64, &Sent)> {
         let sequence = self.sequence_by_id.get(&*arrival.message).copied().or(arrival.sequence)?;
         self.history.sent.get(&sequence).map(|sent| (sequence, sent))
+    }
+
+    /// Counts a repeat of a delivery that was taken before; a crash soon after that explains it.
+    fn count_repeat(&self, taken_us: u64, at_us: u64, judgement: &mut Judgement) {
+        let kills_us = &self.history.kills_us;
+        let before = kills_us.partition_point(|&kill_us| kill_us <= at_us);
+        judgement.duplicates += 1;
+        judgement.duplicates_by_kill[before] += 1;
+        let first_after = kills_us[..before].iter().find(|&&kill_us| kill_us >= taken_us);
+        if first_after.is_none_or(|kill_us| kill_us - taken_us > COMMIT_WINDOW_US) {
+            judgement.unexplained += 1;
+        }
     }
 
     fn is_stopped(&self, arrival: &Arrival) -> bool {

@@ -96,7 +96,7 @@ impl Ledger {
                 let first = state.seen_once.insert((request.endpoint, MessageId::from(request.message)));
                 if first { status } else { 200 }
             }
-            Behaviour::Hang => 0,
+            Behaviour::Hang | Behaviour::Refuse => 0,
         };
         let taken = (200..300).contains(&status);
         state.counts.note(request, taken, signed, at_us);
@@ -160,7 +160,8 @@ pub fn new_histogram() -> Histogram<u64> {
 }
 
 fn verifies(request: &Request<'_>, verifiers: &[Verifier]) -> bool {
-    let Some(verifier) = usize::try_from(request.endpoint.0).ok().and_then(|number| verifiers.get(number)) else {
+    let Some(verifier) = usize::try_from(request.endpoint.0).ok().and_then(|number| verifiers.get(number))
+    else {
         return false;
     };
     let now = clock::unix_now();
