@@ -8,9 +8,8 @@ import time
 import pytest
 
 import tokens
-from raw_http import RawClient
+from raw_http import Answer, RawClient
 from refusals import Stored, assert_error
-from raw_http import Answer
 
 TEN_MEGABYTES = 10_000_000
 # A slow head must be given up before this; the servers that people know take 10 to 60 seconds.

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import standardwebhooks
@@ -41,8 +42,6 @@ def pairs(headers):
 
 def test_two_demos_run_at_once(tmp_path):
     """On a temporary directory and free ports: one does not disturb the other."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: run_command("demo", "--json", cwd=tmp_path), range(2)))
     assert [done.returncode for done in results] == [0, 0], [done.stderr for done in results]

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from svix.api import ApplicationIn, EndpointIn, MessageIn
 
 from semnal_server import ROOT
 
@@ -42,8 +43,6 @@ def test_the_story_from_application_to_deletion(server, key):
 
 @pytest.mark.parametrize("package", ["svix", "standardwebhooks"])
 def test_a_received_request_verifies(svix, receiver, path, package):
-    from svix.api import ApplicationIn, EndpointIn, MessageIn
-
     application = svix.application.create(ApplicationIn(name="Acme"))
     endpoint = svix.endpoint.create(application.id, EndpointIn(url=receiver.url(path)))
     secret = svix.endpoint.get_secret(application.id, endpoint.id).key
