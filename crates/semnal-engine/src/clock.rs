@@ -76,7 +76,9 @@ struct ManualState {
 impl ManualClock {
     /// Returns a clock that stands at `start`.
     pub fn new(start: UnixMillis) -> ManualClock {
-        ManualClock { state: Mutex::new(ManualState { now: start, sleepers: BTreeMap::new(), next_number: 0 }) }
+        ManualClock {
+            state: Mutex::new(ManualState { now: start, sleepers: BTreeMap::new(), next_number: 0 }),
+        }
     }
 
     /// Returns the time at which the clock stands.
@@ -90,7 +92,8 @@ impl ManualClock {
         let due = {
             let mut state = self.state.lock();
             state.now = state.now.max(to);
-            let later = state.sleepers.split_off(&(UnixMillis(state.now.0.saturating_add(1)), 0));
+            let first_later = (UnixMillis(state.now.0.saturating_add(1)), 0);
+            let later = state.sleepers.split_off(&first_later);
             std::mem::replace(&mut state.sleepers, later)
         };
         // Woken outside the lock: a waker may poll, and polling takes the lock.

@@ -226,7 +226,7 @@ impl Inner {
         budget: Budget,
         progress: &mut Progress,
     ) -> Result<Connection, Failure> {
-        progress.enter(Phase::Queueing);
+        progress.start_over();
         let permit = self.slots.acquire(self.clock.now()).await;
         let addresses = self.addresses(&target.url, budget.dns, progress).await?;
         self.policy

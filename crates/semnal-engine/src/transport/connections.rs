@@ -106,10 +106,16 @@ impl Pool {
     }
 
     /// Keeps `connection` for the next request, unless its time is over or there are enough.
-    pub(super) fn give_back(&self, mut connection: Connection, target: &Arc<Target>, now: UnixMillis) -> Listing {
+    pub(super) fn give_back(
+        &self,
+        mut connection: Connection,
+        target: &Arc<Target>,
+        now: UnixMillis,
+    ) -> Listing {
         connection.used_at = now;
         let mut state = self.state.lock();
-        if !state.leads_to(target) || !is_fresh(&connection, now) || state.idle.len() >= IDLE_CONNECTIONS_MAX {
+        if !state.leads_to(target) || !is_fresh(&connection, now) || state.idle.len() >= IDLE_CONNECTIONS_MAX
+        {
             return Listing::Keep;
         }
         state.idle.push(connection);

@@ -20,7 +20,8 @@ pub(super) fn final_head(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Returns the headers of a head; `None` when a line has no colon or a name that is not text.
 pub(super) fn headers(head: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
-    let lines = head.split(|byte| *byte == b'\n').skip(1).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines =
+        head.split(|byte| *byte == b'\n').skip(1).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     lines.filter(|line| !line.is_empty()).map(header).collect()
 }
 

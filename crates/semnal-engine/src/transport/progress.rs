@@ -73,6 +73,13 @@ impl Progress {
         self.phase_started = now;
     }
 
+    /// Begins with a new connection; what is known of a kept one that turned out closed is forgotten.
+    pub(super) fn start_over(&mut self) {
+        self.enter(Phase::Queueing);
+        self.address = None;
+        self.phases = Phases::default();
+    }
+
     /// Notes the address that is dialled, or that a kept connection was dialled to.
     pub(super) fn dialled(&mut self, address: SocketAddr) {
         self.address = Some(address);
@@ -99,7 +106,9 @@ impl Progress {
                 Failure::new(Cause::ConnectTimeout, format!("no connection became free within {total:?}"))
             }
             Phase::Resolving => Failure::new(Cause::DnsTimeout, format!("no answer within {total:?}")),
-            Phase::Connecting => Failure::new(Cause::ConnectTimeout, format!("no connection within {total:?}")),
+            Phase::Connecting => {
+                Failure::new(Cause::ConnectTimeout, format!("no connection within {total:?}"))
+            }
             Phase::Handshaking => {
                 Failure::new(Cause::TlsFailed, format!("the handshake did not end within {total:?}"))
             }

@@ -51,7 +51,7 @@ pub enum ScriptedAnswer {
 /// The resolver of this machine, or the reason why there is none.
 #[derive(Clone)]
 pub struct SystemResolver {
-    resolver: Result<TokioResolver, Arc<str>>,
+    resolver: Result<Arc<TokioResolver>, Arc<str>>,
 }
 
 impl Resolver {
@@ -60,7 +60,7 @@ impl Resolver {
     /// A machine without a usable one can still deliver to addresses, so this does not fail: each name then
     /// fails with the reason, which is also logged here once.
     pub fn system() -> Resolver {
-        let resolver = build_system().map_err(|error| {
+        let resolver = build_system().map(Arc::new).map_err(|error| {
             tracing::warn!(error = %error, "DNS is not configured on this machine: no name can be resolved");
             Arc::from(format!("DNS is not configured on this machine: {error}"))
         });

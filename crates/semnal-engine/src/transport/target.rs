@@ -32,11 +32,8 @@ impl Target {
     /// Prepares requests to `url`.
     pub(super) fn new(url: &EndpointUrl) -> Result<Target, Failure> {
         let denied = |what: &str| Failure::new(Cause::UrlDenied, format!("the URL's {what} cannot be sent"));
-        let server_name = if url.is_https() {
-            Some(server_name(url.host()).ok_or_else(|| denied("host"))?)
-        } else {
-            None
-        };
+        let server_name =
+            if url.is_https() { Some(server_name(url.host()).ok_or_else(|| denied("host"))?) } else { None };
         Ok(Target {
             url: url.clone(),
             server_name,

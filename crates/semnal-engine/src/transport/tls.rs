@@ -64,9 +64,10 @@ pub(super) fn failure(error: &rustls::Error) -> Failure {
         Error::AlertReceived(alert) => {
             Failure::new(Cause::TlsFailed, format!("the receiver refused the handshake: {alert:?}"))
         }
-        Error::PeerIncompatible(_) => {
-            Failure::new(Cause::TlsFailed, "the receiver offers no version or cipher of TLS that is still safe")
-        }
+        Error::PeerIncompatible(_) => Failure::new(
+            Cause::TlsFailed,
+            "the receiver offers no version or cipher of TLS that is still safe",
+        ),
         other => Failure::new(Cause::TlsFailed, other.to_string()),
     }
 }
