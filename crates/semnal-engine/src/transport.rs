@@ -191,7 +191,7 @@ impl Inner {
         let kept = connections.pool.take(&target, self.clock.now());
         if let Some(kept) = kept {
             message = match kept.exchange(message, progress).await {
-                Exchanged::Unsent(message) => message,
+                Exchanged::Unsent(message, _) => message,
                 exchanged => return self.conclude(exchanged, connections, &target),
             };
         }
@@ -212,10 +212,7 @@ impl Inner {
                 Ok(())
             }
             Exchanged::Last => Ok(()),
-            Exchanged::Unsent(_) => {
-                Err(Failure::new(Cause::ConnectionClosed, "the receiver closed the connection at once"))
-            }
-            Exchanged::Failed(failure) => Err(failure),
+            Exchanged::Unsent(_, failure) | Exchanged::Failed(failure) => Err(failure),
         }
     }
 

@@ -43,8 +43,8 @@ pub(super) enum Exchanged {
     Whole(Connection),
     /// There is an answer, but the connection is used up.
     Last,
-    /// The connection was closed before any of the request was written; here it is back.
-    Unsent(Message),
+    /// The connection broke before any of the request was written; here it is back, and why.
+    Unsent(Message, Failure),
     /// There is no answer, and the request may have been written.
     Failed(Failure),
 }
@@ -96,9 +96,10 @@ impl Connection {
         let response = match self.sender.try_send_request(message).await {
             Ok(response) => response,
             Err(mut error) => {
+                let failure = Failure::of_exchange(error.error());
                 return match error.take_message() {
-                    Some(message) => Exchanged::Unsent(message),
-                    None => Exchanged::Failed(Failure::of_exchange(error.error())),
+                    Some(message) => Exchanged::Unsent(message, failure),
+                    None => Exchanged::Failed(failure),
                 };
             }
         };

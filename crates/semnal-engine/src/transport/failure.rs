@@ -35,15 +35,20 @@ impl Failure {
         }
     }
 
-    /// Says why a request that may have been written has no answer.
+    /// Says why a request has no answer.
     pub(super) fn of_exchange(error: &hyper::Error) -> Failure {
+        // A request that was never written is "canceled", and inside is what happened to the connection.
+        let source = error.source();
+        if let Some(reason) = source.and_then(|source| source.downcast_ref::<hyper::Error>()) {
+            return Failure::of_exchange(reason);
+        }
         if error.is_parse() {
             return Failure::new(Cause::ProtocolError, error.to_string());
         }
         if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
             return Failure::new(Cause::ConnectionClosed, "the receiver closed the connection");
         }
-        match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        match source.and_then(|source| source.downcast_ref::<io::Error>()) {
             Some(io) => Failure::of_broken_stream(io),
             None => Failure::new(Cause::ProtocolError, error.to_string()),
         }

@@ -1,6 +1,6 @@
 //! Every way in which no answer comes has its own cause.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -28,6 +28,14 @@ async fn cause_of(answer: impl Into<Vec<u8>>) -> Cause {
     assert_eq!(result.address, Some(OK_ADDRESS.parse().unwrap()));
     assert_eq!(world.connections.idle(), 0);
     cause(&result)
+}
+
+/// Returns a port on which nothing listens, and what keeps others from it.
+fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 #[tokio::test]
@@ -72,6 +80,15 @@ async fn what_is_not_http_is_a_protocol_error() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_speaks_first_is_a_protocol_error() {
+    let receiver = Receiver::start(|mut peer| {
+        peer.write("220 mail.example ESMTP\r\n").unwrap();
+        peer.sees_the_end();
+    });
+    assert_eq!(cause(&World::with(&receiver).send(URL).await), Cause::ProtocolError);
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_a_protocol_error() {
     let long = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "x".repeat(16 * 1024));
     assert_eq!(cause_of(long).await, Cause::ProtocolError);
@@ -99,7 +116,7 @@ async fn interim_answers_without_end_are_a_protocol_error_before_the_budget_is_u
 
 #[tokio::test]
 async fn a_closed_port_refuses() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = closed_port();
     let world = Setup::new().name("ok.example", &["93.184.216.34"]).route(OK_ADDRESS, closed).build();
     let result = world.send(URL).await;
     assert_failed(&result, Cause::ConnectRefused, "nothing listens at this address");
@@ -108,7 +125,7 @@ async fn a_closed_port_refuses() {
 
 #[tokio::test]
 async fn the_next_address_is_dialled_when_one_refuses() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = closed_port();
     let receiver = Receiver::answering(status(200));
     let world = Setup::new()
         .name("ok.example", &["93.184.216.33", "93.184.216.34"])
@@ -124,10 +141,8 @@ async fn the_next_address_is_dialled_when_one_refuses() {
 #[tokio::test]
 async fn an_address_that_swallows_packets_gets_its_share_of_the_connect_limit() {
     // A listener whose queue is full answers nothing at all.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let full = listener.local_addr().unwrap();
+    let (socket, full) = closed_port();
+    let _listener = socket.listen(1).unwrap();
     let _queued = [TcpStream::connect(full).await.unwrap(), TcpStream::connect(full).await.unwrap()];
     let receiver = Receiver::answering(status(200));
 

@@ -150,11 +150,15 @@ async fn connections_to_the_old_url_of_an_endpoint_are_closed() {
 
 #[tokio::test]
 async fn a_connection_on_which_a_body_is_still_being_sent_takes_no_other_request() {
-    let receiver = Receiver::start(|mut peer| {
+    let (end, until_end) = mpsc::channel::<()>();
+    let until_end = std::sync::Mutex::new(until_end);
+    let receiver = Receiver::start(move |mut peer| {
         if peer.number == 1 {
             // Answers as soon as something arrives and never reads on.
-            peer.write("HTTP/1.1 413 \r\ncontent-length: 0\r\n\r\n").unwrap();
-            return std::thread::park();
+            peer.waits_for_bytes();
+            peer.write(status(413)).unwrap();
+            assert!(until_end.lock().unwrap().recv().is_err());
+            return;
         }
         assert!(peer.read_request());
         peer.write(status(200)).unwrap();
@@ -166,4 +170,5 @@ async fn a_connection_on_which_a_body_is_still_being_sent_takes_no_other_request
     assert_answered(&early, 413);
     assert_answered(&world.send(URL).await, 200);
     assert_eq!(receiver.connections(), 2);
+    drop(end);
 }

@@ -151,10 +151,13 @@ impl Peer {
 
     /// Closes with a reset instead of an end, by leaving what was sent unread.
     pub(crate) fn reset(self) {
-        let Wire::Plain(stream) = self.stream else { panic!("only plain connections are reset") };
-        let mut first = [0];
-        stream.peek(&mut first).unwrap();
-        drop(stream);
+        self.waits_for_bytes();
+    }
+
+    /// Waits until something has arrived and leaves it unread.
+    pub(crate) fn waits_for_bytes(&self) {
+        let Wire::Plain(stream) = &self.stream else { panic!("TLS has no byte that is not read") };
+        stream.peek(&mut [0]).unwrap();
     }
 
     fn read_some(&mut self, into: &mut Vec<u8>) -> bool {
