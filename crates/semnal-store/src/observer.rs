@@ -33,12 +33,16 @@ pub struct Committed<'a> {
     pub messages: &'a [Arc<Message>],
     /// Undecided deliveries without a row that were found at start, in the order of their messages.
     pub recovered: Vec<Recovered>,
+    /// Endpoints that have rows without a time, found at start.
+    pub backlogs: Vec<EndpointId>,
     /// Reports that were written.
     pub reports: &'a [Report],
     /// Rows that a person's request made due.
     pub resent: &'a [RetryRow],
     /// The configuration, when it changed.
     pub configuration: Option<Arc<Configuration>>,
+    /// Endpoints that were added or changed.
+    pub changed: &'a [EndpointId],
     /// Endpoints that were deleted.
     pub deleted: &'a [EndpointId],
 }

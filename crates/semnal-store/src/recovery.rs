@@ -21,18 +21,29 @@ pub(crate) const LAST_KEY: &str = "last_key";
 /// Messages read at once.
 const RECOVERY_BATCH_ROWS: usize = 1_000;
 
+/// What was found at start.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) recovered: Vec<Recovered>,
+    /// Endpoints that have rows without a time.
+    pub(crate) backlogs: Vec<EndpointId>,
+}
+
 /// Reads counts and undecided deliveries, and fills the bookkeeping.
 pub(crate) fn recover(
     source: &ReadSource<'_>,
     configuration: &Configuration,
     books: &mut Bookkeeping,
-) -> Result<Vec<Recovered>, StoreError> {
-    for (endpoint, all, _) in source.retry_counts()? {
+) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    for (endpoint, all, without_time) in source.retry_counts()? {
         if configuration.endpoint(endpoint).is_some() {
             books.add_pending(endpoint, all);
+            if without_time > 0 {
+                found.backlogs.push(endpoint);
+            }
         }
     }
-    let mut found = Vec::new();
     let mut from = Key(source.meta_number(LOW_WATER)?.unwrap_or(0));
     loop {
         let messages = source.messages_from(from, RECOVERY_BATCH_ROWS)?;
@@ -44,7 +55,7 @@ pub(crate) fn recover(
             let undecided = undecided_without_row(source, message.id, &message.endpoints, &outcomes[at..])?;
             let endpoints: Vec<EndpointId> = undecided.iter().map(|r| r.endpoint).collect();
             books.add_fresh(message.id, &endpoints);
-            found.extend(undecided);
+            found.recovered.extend(undecided);
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::message::{Appended, Fingerprint, NewMessage};
 use crate::observer::{Committed, Observer};
 use crate::outcome::{DueCursor, Report};
 use crate::read::Reader;
-use crate::recovery::{LAST_KEY, LOW_WATER, recover};
+use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::SqliteJournal;
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::vault::{KEY_BYTES, Vault};
@@ -166,6 +166,11 @@ impl Opened {
         &self.configuration
     }
 
+    /// Returns what makes and checks public ids.
+    pub fn ids(&self) -> &IdCipher {
+        &self.cipher
+    }
+
     /// Recovers, starts the threads, and tells the observer of what was undecided.
     ///
     /// # Errors
@@ -184,7 +189,7 @@ impl Opened {
         let skip = options.sabotage == Some(Sabotage::NoRecovery);
         #[cfg(not(feature = "fault-injection"))]
         let skip = false;
-        let recovered = if skip { Vec::new() } else { recover(&source, &configuration, &mut books)? };
+        let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
         let cleanup = source.cuts()?;
         let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let checkpointer = match &journal {
@@ -217,7 +222,8 @@ impl Opened {
             full: false,
         };
         observer.committed(Committed {
-            recovered,
+            recovered: found.recovered,
+            backlogs: found.backlogs,
             configuration: Some(configuration.load_full()),
             ..Committed::default()
         });

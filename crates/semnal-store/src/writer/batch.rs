@@ -26,6 +26,7 @@ pub(super) struct Batch {
     messages: Vec<Arc<Message>>,
     reports: Vec<Report>,
     resent: Vec<RetryRow>,
+    changed_endpoints: Vec<EndpointId>,
     deleted: Vec<(EndpointId, Key)>,
     fingerprints: HashMap<Fingerprint, Key>,
     answers: Vec<AnswerRow>,
@@ -59,6 +60,7 @@ impl Batch {
             messages: Vec::new(),
             reports: Vec::new(),
             resent: Vec::new(),
+            changed_endpoints: Vec::new(),
             deleted: Vec::new(),
             fingerprints: HashMap::new(),
             answers: Vec::new(),
@@ -303,6 +305,9 @@ impl Writer {
             }
         }
         for change in planned.changes {
+            if let Change::PutEndpoint(endpoint) = &change {
+                batch.changed_endpoints.push(endpoint.id);
+            }
             self.journal.write(Write::Change(Box::new(change)))?;
         }
         let position = self.keys.last();
@@ -405,9 +410,11 @@ impl Writer {
         self.observer.committed(Committed {
             messages: &batch.messages,
             recovered: Vec::new(),
+            backlogs: Vec::new(),
             reports: &batch.reports,
             resent: &batch.resent,
             configuration,
+            changed: &batch.changed_endpoints,
             deleted: &deleted,
         });
         for waiting in batch.waiting {
