@@ -1,1 +1,4 @@
 //! Moves deliveries from due to done.
+
+pub mod clock;
+pub mod transport;
