@@ -10,7 +10,7 @@ INTERNALS = re.compile(
 )
 
 
-def assert_error(answer: Answer, status: int, code: str | None = None, hidden: tuple[str, ...] = ()):
+def assert_error(answer: Answer, status: int, code: str | None = None, hidden: tuple[str | None, ...] = ()):
     """`{code, detail}`: a stable code for programs, a sentence for people."""
     assert answer.status == status, (answer.status, answer.body[:500])
     assert set(answer.json) == {"code", "detail"}, answer.json
@@ -34,7 +34,7 @@ def assert_validation_error(answer: Answer, location: str | None = None, hidden:
     assert_nothing_leaked(answer, hidden)
 
 
-def assert_nothing_leaked(answer: Answer, hidden: tuple[str, ...] = ()):
+def assert_nothing_leaked(answer: Answer, hidden: tuple[str | None, ...] = ()):
     assert answer.headers["content-type"].startswith("application/json")
     assert not INTERNALS.search(answer.body), answer.body[:500]
     for text in filter(None, hidden):
