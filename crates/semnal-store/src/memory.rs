@@ -136,7 +136,8 @@ impl Tables {
                 self.outcomes.insert((it.id.delivery, it.id.number), *it);
             }
             Write::Retry(it) => {
-                self.retries.insert((it.endpoint, it.delivery), it);
+                let row = self.retries.entry((it.endpoint, it.delivery)).or_insert(it);
+                *row = RetryRow { since: row.since, ..it };
             }
             Write::DeleteRetry(endpoint, delivery) => {
                 self.retries.remove(&(endpoint, delivery));

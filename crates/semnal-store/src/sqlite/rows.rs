@@ -253,9 +253,11 @@ const PUT_RETRY: &str =
     "insert into retry (endpoint, message, ordinal, attempts, step, due_at, trigger_kind, since)
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     on conflict (endpoint, message, ordinal) do update set attempts = excluded.attempts, step = excluded.step,
-    due_at = excluded.due_at, trigger_kind = excluded.trigger_kind, since = excluded.since";
+    due_at = excluded.due_at, trigger_kind = excluded.trigger_kind";
 const RETRY_COLUMNS: &str = "endpoint, message, ordinal, attempts, step, due_at, trigger_kind, since";
 
+/// Writes a row, or changes one: `since` stays what it was when the row was first written, so that a cut made since
+/// then still cancels it.
 pub(crate) fn put_retry(connection: &Connection, it: &RetryRow) -> Result<(), StoreError> {
     connection.prepare_cached(PUT_RETRY)?.execute(params![
         it.endpoint.0.0,

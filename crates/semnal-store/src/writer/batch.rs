@@ -143,8 +143,6 @@ impl Writer {
                 if batch.configuration.endpoint(row.endpoint).is_none() {
                     return self.forget(batch, row.endpoint, row.delivery, *has_row);
                 }
-                // A row keeps the position at which it was first written: a cut made since then still cancels it.
-                let since = if *has_row { row.since } else { since };
                 self.put_row(batch, RetryRow { since, ..*row }, *has_row)
             }
             Report::Forget { delivery, has_row } => {
@@ -365,6 +363,8 @@ impl Writer {
         progress.step = 0;
         let (trigger, since) = (Trigger::Manual, self.keys.last());
         let row = RetryRow { endpoint, delivery, progress, due_at: Some(now), trigger, since };
+        // The row is a new one: a cut made before the request does not cancel it.
+        self.journal.write(Write::DeleteRetry(endpoint, delivery))?;
         self.journal.write(Write::Retry(row))?;
         let was_pending = !added && matches!(state, DeliveryState::Pending(_) | DeliveryState::Held(_));
         if !was_pending {
