@@ -135,11 +135,11 @@ impl Peer {
         true
     }
 
-    /// Waits until the other side closes; true when it did, whichever way.
-    pub(crate) fn sees_the_end(&mut self) -> bool {
+    /// Waits until the other side closes, whichever way, and returns how many bytes came before.
+    pub(crate) fn sees_the_end(&mut self) -> usize {
         let mut rest = Vec::new();
         while self.read_some(&mut rest) {}
-        true
+        rest.len()
     }
 
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {

@@ -28,6 +28,9 @@ pub(crate) const START: UnixMillis = UnixMillis(1_780_272_000_000);
 /// The public address of `ok.example`.
 pub(crate) const OK_ADDRESS: &str = "93.184.216.34:80";
 
+/// Turns of the runtime that a test waits for something; some ten seconds, where a few turns are usual.
+const TURNS_MAX: u32 = 10_000_000;
+
 /// What a world is made of.
 pub(crate) struct Setup {
     names: HashMap<String, Vec<ScriptedAnswer>>,
@@ -132,9 +135,7 @@ impl World {
 
     /// Moves the clock to `due` once that is the earliest point that anything waits for.
     pub(crate) async fn advance_when_due_next(&self, due: UnixMillis) {
-        while self.clock.next_wake() != Some(due) {
-            tokio::task::yield_now().await;
-        }
+        turn_until("a wait for the moment", || self.clock.next_wake() == Some(due)).await;
         self.clock.advance_to(due);
     }
 
@@ -152,9 +153,23 @@ impl World {
 /// Waits until a receiver's thread says that it did something, and then lets the runtime take in what that left
 /// in the sockets. On loopback a write, an end or a reset is there when the call that made it returns.
 pub(crate) async fn arrival(said: &mpsc::Receiver<()>) {
-    while said.try_recv().is_err() {
+    turn_until("a receiver's word", || said.try_recv().is_ok()).await;
+    settle().await;
+}
+
+/// Lets the runtime turn until `reached`, or fails: something broke off that was to bring it about.
+async fn turn_until(what: &str, mut reached: impl FnMut() -> bool) {
+    for _ in 0..TURNS_MAX {
+        if reached() {
+            return;
+        }
         tokio::task::yield_now().await;
     }
+    panic!("{what} did not come within {TURNS_MAX} turns");
+}
+
+/// Lets the runtime do everything that can be done now.
+pub(crate) async fn settle() {
     // Each turn polls the sockets and runs the tasks that this wakes; an answer needs three.
     for _ in 0..100 {
         tokio::task::yield_now().await;
