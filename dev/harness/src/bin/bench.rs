@@ -1,0 +1,2 @@
+//! `bench`: a thin front of [`semnal_harness::bench`], and the null forwarder's process.
+fn main() {}
