@@ -175,7 +175,7 @@ impl Opened {
     ///
     /// # Errors
     /// [`StoreError`] when the journal cannot be read.
-    pub fn start(self, observer: Arc<dyn Observer>) -> Result<Store, StoreError> {
+    pub fn start(self, observer: &Arc<dyn Observer>) -> Result<Store, StoreError> {
         let Opened { mut journal, configuration, cipher, duplicates_in, options } = self;
         prune_answers(&mut journal, (options.now)())?;
         let source = journal.source();

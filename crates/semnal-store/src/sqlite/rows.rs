@@ -72,6 +72,7 @@ pub(crate) fn message_owners(
 }
 
 /// Returns the fingerprints of messages after a key: (key, idempotency, event id).
+#[expect(clippy::type_complexity, reason = "three columns of one row")]
 pub(crate) fn fingerprints_after(
     connection: &Connection,
     after: Key,

@@ -72,7 +72,8 @@ fn judge_arrivals(index: &Index<'_>, judgement: &mut Judgement) -> HashSet<(u64,
         }
         let known = *id_by_sequence.entry(sequence).or_insert(&arrival.message);
         if known != &*arrival.message {
-            judgement.add(Violation::AcceptedTwice, || format!("message {sequence} is {known} and {}", place()));
+            judgement
+                .add(Violation::AcceptedTwice, || format!("message {sequence} is {known} and {}", place()));
         }
         if taken.contains(&(sequence, arrival.endpoint)) {
             let kills = index.history.kills_us.partition_point(|&kill_us| kill_us <= arrival.at_us);
