@@ -51,7 +51,9 @@ pub enum StoreError {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Another process has it.
-    #[error("{path} is in use by another semnal process; stop it, or choose another directory with --data-dir")]
+    #[error(
+        "{path} is in use by another semnal process; stop it, or choose another directory with --data-dir"
+    )]
     InUse {
         /// The directory.
         path: PathBuf,
@@ -65,7 +67,9 @@ pub enum OpenError {
         why: String,
     },
     /// It cannot be written.
-    #[error("{path} cannot be written: {source}; give it to the user that runs semnal, or choose another with --data-dir")]
+    #[error(
+        "{path} cannot be written: {source}; give it to the user that runs semnal, or choose another with --data-dir"
+    )]
     ReadOnly {
         /// The directory or file.
         path: PathBuf,
@@ -74,7 +78,9 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// It was written by a later version.
-    #[error("{path} has schema {found}, this semnal knows up to {known}; start the newer version that wrote it")]
+    #[error(
+        "{path} has schema {found}, this semnal knows up to {known}; start the newer version that wrote it"
+    )]
     NewerSchema {
         /// The journal.
         path: PathBuf,
@@ -92,7 +98,9 @@ pub enum OpenError {
         why: String,
     },
     /// The linked SQLite can lose data.
-    #[error("SQLite {found} is linked; 3.51.3 or later is needed (earlier ones can corrupt the write-ahead log)")]
+    #[error(
+        "SQLite {found} is linked; 3.51.3 or later is needed (earlier ones can corrupt the write-ahead log)"
+    )]
     OldSqlite {
         /// The version found.
         found: String,

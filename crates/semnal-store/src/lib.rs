@@ -5,8 +5,8 @@
 //! hears of each commit in its order. Invariant: nothing is answered before it is durable.
 
 mod bookkeeping;
-mod duplicates;
 pub mod directory;
+mod duplicates;
 pub mod error;
 mod journal;
 pub mod memory;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{DeliveryId, EndpointId};
-use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
 use crate::message::Message;
-use crate::outcome::{Report, RetryRow};
+use crate::outcome::{DueCursor, Report, RetryRow};
 
 /// Hears of everything that the writer thread commits, in that order, on the writer thread: an implementation is
 /// quick, does not wait and does not call the store.
@@ -22,8 +21,9 @@ pub trait Observer: Send + Sync {
     fn disk_full(&self, full: bool);
     /// The store stops for good; the process has to end.
     fn stopped(&self, error: &StoreError);
-    /// Returns how many deliveries without a retry row the observer has in its memory, for `verify`.
-    fn deliveries_without_row(&self) -> u64;
+    /// Returns how many undecided deliveries without a retry row the observer has in its memory, for `verify`; `None`
+    /// when no engine runs.
+    fn deliveries_without_row(&self) -> Option<u64>;
 }
 
 /// What one transaction made durable.
@@ -33,12 +33,16 @@ pub struct Committed<'a> {
     pub messages: &'a [Arc<Message>],
     /// Undecided deliveries without a row that were found at start, in the order of their messages.
     pub recovered: Vec<Recovered>,
+    /// Endpoints that have rows without a time, found at start.
+    pub backlogs: Vec<EndpointId>,
     /// Reports that were written.
     pub reports: &'a [Report],
     /// Rows that a person's request made due.
     pub resent: &'a [RetryRow],
     /// The configuration, when it changed.
     pub configuration: Option<Arc<Configuration>>,
+    /// Endpoints that were added or changed.
+    pub changed: &'a [EndpointId],
     /// Endpoints that were deleted.
     pub deleted: &'a [EndpointId],
 }
@@ -55,12 +59,12 @@ pub struct Recovered {
 /// Rows of the retry table.
 #[derive(Debug)]
 pub enum Loaded {
-    /// Rows due before `until`, soonest first.
+    /// Rows with a time, in the order of [`DueCursor`].
     Due {
         /// The rows.
         rows: Vec<RetryRow>,
-        /// All rows due before this time have been read.
-        until: UnixMillis,
+        /// All rows up to here have been read.
+        reached: DueCursor,
     },
     /// Rows of one endpoint without a time, oldest message first.
     Queued {
@@ -82,7 +86,7 @@ impl Observer for Deaf {
     fn loaded(&self, _: Loaded) {}
     fn disk_full(&self, _: bool) {}
     fn stopped(&self, _: &StoreError) {}
-    fn deliveries_without_row(&self) -> u64 {
-        0
+    fn deliveries_without_row(&self) -> Option<u64> {
+        None
     }
 }

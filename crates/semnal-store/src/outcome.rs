@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use semnal_core::attempt::{AttemptEnd, Phases};
 use semnal_core::delivery::Progress;
-use semnal_core::id::{AttemptId, DeliveryId, EndpointId, Key};
+use semnal_core::id::{AttemptId, DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 
 /// Why an attempt was made.
@@ -81,6 +81,22 @@ pub struct RetryRow {
     pub trigger: Trigger,
     /// The journal's last key when the row was written; a cut at or above it cancels the row.
     pub since: Key,
+}
+
+/// A place in the order of due rows: time, endpoint, delivery.
+pub type DueCursor = (UnixMillis, EndpointId, DeliveryId);
+
+/// Returns the place before every row due at `time`.
+pub fn due_cursor_at(time: UnixMillis) -> DueCursor {
+    let first = DeliveryId { message: MessageId(Key(i64::MIN)), ordinal: 0 };
+    (time, EndpointId(Key(i64::MIN)), first)
+}
+
+impl RetryRow {
+    /// Returns the row's place among due rows; `None` when it has no time.
+    pub fn due_cursor(&self) -> Option<DueCursor> {
+        self.due_at.map(|at| (at, self.endpoint, self.delivery))
+    }
 }
 
 /// What the engine reports. Reports about one delivery are committed in the order in which they were made.

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{OpenError, StoreError};
 
 /// The file of the journal in the data directory.
-pub const JOURNAL_FILE: &str = "journal.db";
+pub(crate) const JOURNAL_FILE: &str = "journal.db";
 /// Marks the file as ours (`SEMN`), for `file` and for ourselves.
 const APPLICATION_ID: i64 = 0x5345_4d4e;
 /// The first SQLite without the WAL-reset race of two checkpointing connections.

@@ -11,9 +11,10 @@ use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
 use crate::message::{Fingerprint, Message};
-use crate::outcome::{Outcome, RetryRow, Trigger, Verdict};
+use crate::outcome::{DueCursor, Outcome, RetryRow, Trigger, Verdict};
 
-const INSERT_MESSAGE: &str = "insert into message (key, partition, application, event_type, event_id, channels,
+const INSERT_MESSAGE: &str =
+    "insert into message (key, partition, application, event_type, event_id, channels,
     endpoints, idempotency, event_fingerprint, payload) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const MESSAGE_COLUMNS: &str = "key, application, event_type, event_id, channels, endpoints, idempotency,
     event_fingerprint, payload";
@@ -38,7 +39,8 @@ pub(crate) fn insert_message(connection: &Connection, it: &Message) -> Result<()
 
 pub(crate) fn message(connection: &Connection, id: MessageId) -> Result<Option<Message>, StoreError> {
     let sql = format!("select {MESSAGE_COLUMNS} from message where key = ?1");
-    let found = connection.prepare_cached(&sql)?.query_row([id.0.0], |row| Ok(read_message(row))).optional()?;
+    let found =
+        connection.prepare_cached(&sql)?.query_row([id.0.0], |row| Ok(read_message(row))).optional()?;
     found.transpose()
 }
 
@@ -50,16 +52,6 @@ pub(crate) fn messages_from(
 ) -> Result<Vec<Message>, StoreError> {
     let sql = format!("select {MESSAGE_COLUMNS} from message where key >= ?1 order by key limit ?2");
     collect(connection, &sql, params![from.0, limit], read_message)
-}
-
-/// Returns the messages with a key below `before`, newest first, whatever application they belong to.
-pub(crate) fn messages_before(
-    connection: &Connection,
-    before: Key,
-    limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    let sql = format!("select {MESSAGE_COLUMNS} from message where key < ?1 order by key desc limit ?2");
-    collect(connection, &sql, params![before.0, limit], read_message)
 }
 
 /// Returns key and application of messages on one side of a key, without reading their payloads.
@@ -80,6 +72,7 @@ pub(crate) fn message_owners(
 }
 
 /// Returns the fingerprints of messages after a key: (key, idempotency, event id).
+#[expect(clippy::type_complexity, reason = "three columns of one row")]
 pub(crate) fn fingerprints_after(
     connection: &Connection,
     after: Key,
@@ -124,11 +117,13 @@ fn decode_endpoints(bytes: &[u8]) -> Option<Vec<EndpointId>> {
     rest.is_empty().then(|| keys.iter().map(|k| EndpointId(Key(i64::from_be_bytes(*k)))).collect())
 }
 
-const INSERT_OUTCOME: &str = "insert into outcome (message, ordinal, number, endpoint, url, started_at, status, cause,
+const INSERT_OUTCOME: &str =
+    "insert into outcome (message, ordinal, number, endpoint, url, started_at, status, cause,
     detail, verdict, next_at, trigger_kind, address, dns_us, connect_us, tls_us, wait_us, total_us,
     response_truncated, response_headers, response_body)
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
-const OUTCOME_COLUMNS: &str = "message, ordinal, number, endpoint, url, started_at, status, cause, detail, verdict,
+const OUTCOME_COLUMNS: &str =
+    "message, ordinal, number, endpoint, url, started_at, status, cause, detail, verdict,
     next_at, trigger_kind, address, dns_us, connect_us, tls_us, wait_us, total_us, response_truncated,
     response_headers, response_body";
 
@@ -255,12 +250,15 @@ fn trigger(manual: bool) -> Trigger {
     if manual { Trigger::Manual } else { Trigger::Scheduled }
 }
 
-const PUT_RETRY: &str = "insert into retry (endpoint, message, ordinal, attempts, step, due_at, trigger_kind, since)
+const PUT_RETRY: &str =
+    "insert into retry (endpoint, message, ordinal, attempts, step, due_at, trigger_kind, since)
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     on conflict (endpoint, message, ordinal) do update set attempts = excluded.attempts, step = excluded.step,
-    due_at = excluded.due_at, trigger_kind = excluded.trigger_kind, since = excluded.since";
+    due_at = excluded.due_at, trigger_kind = excluded.trigger_kind";
 const RETRY_COLUMNS: &str = "endpoint, message, ordinal, attempts, step, due_at, trigger_kind, since";
 
+/// Writes a row, or changes one: `since` stays what it was when the row was first written, so that a cut made since
+/// then still cancels it.
 pub(crate) fn put_retry(connection: &Connection, it: &RetryRow) -> Result<(), StoreError> {
     connection.prepare_cached(PUT_RETRY)?.execute(params![
         it.endpoint.0.0,
@@ -291,24 +289,27 @@ pub(crate) fn retry(
     endpoint: EndpointId,
     delivery: DeliveryId,
 ) -> Result<Option<RetryRow>, StoreError> {
-    let sql = format!(
-        "select {RETRY_COLUMNS} from retry where endpoint = ?1 and message = ?2 and ordinal = ?3"
-    );
+    let sql =
+        format!("select {RETRY_COLUMNS} from retry where endpoint = ?1 and message = ?2 and ordinal = ?3");
     let parameters = params![endpoint.0.0, delivery.message.0.0, delivery.ordinal];
     Ok(collect(connection, &sql, parameters, read_retry)?.pop())
 }
 
-/// Returns rows due in `from..until`, soonest first.
+/// Returns rows due before `until` and beyond the cursor, in the order of due time, endpoint and delivery.
 pub(crate) fn retry_due(
     connection: &Connection,
-    from: UnixMillis,
+    after: DueCursor,
     until: UnixMillis,
     limit: usize,
 ) -> Result<Vec<RetryRow>, StoreError> {
     let sql = format!(
-        "select {RETRY_COLUMNS} from retry where due_at >= ?1 and due_at < ?2 order by due_at limit ?3"
+        "select {RETRY_COLUMNS} from retry
+         where (due_at, endpoint, message, ordinal) > (?1, ?2, ?3, ?4) and due_at < ?5
+         order by due_at, endpoint, message, ordinal limit ?6"
     );
-    collect(connection, &sql, params![from.0, until.0, limit], read_retry)
+    let (due_at, endpoint, delivery) = after;
+    let parameters = params![due_at.0, endpoint.0.0, delivery.message.0.0, delivery.ordinal, until.0, limit];
+    collect(connection, &sql, parameters, read_retry)
 }
 
 /// Returns rows of an endpoint without a time, oldest message first, after `after`.
@@ -328,7 +329,8 @@ pub(crate) fn retry_queued(
 
 /// Returns how many rows each endpoint has: all, and those without a time.
 pub(crate) fn retry_counts(connection: &Connection) -> Result<Vec<(EndpointId, u64, u64)>, StoreError> {
-    let sql = "select endpoint, count(*), count(*) - count(due_at) from retry group by endpoint order by endpoint";
+    let sql =
+        "select endpoint, count(*), count(*) - count(due_at) from retry group by endpoint order by endpoint";
     collect(connection, sql, [], |row| Ok((EndpointId(Key(row.get(0)?)), row.get(1)?, row.get(2)?)))
 }
 
@@ -342,8 +344,7 @@ pub(crate) fn retry_page(
         "select {RETRY_COLUMNS} from retry where (endpoint, message, ordinal) > (?1, ?2, ?3)
          order by endpoint, message, ordinal limit ?4"
     );
-    let (endpoint, message, ordinal) =
-        after.map_or((-1, 0, 0), |(e, d)| (e.0.0, d.message.0.0, d.ordinal));
+    let (endpoint, message, ordinal) = after.map_or((-1, 0, 0), |(e, d)| (e.0.0, d.message.0.0, d.ordinal));
     collect(connection, &sql, params![endpoint, message, ordinal, limit], read_retry)
 }
 
@@ -398,7 +399,11 @@ pub(crate) fn added(
     })
 }
 
-pub(crate) fn put_cut(connection: &Connection, endpoint: EndpointId, position: Key) -> Result<(), StoreError> {
+pub(crate) fn put_cut(
+    connection: &Connection,
+    endpoint: EndpointId,
+    position: Key,
+) -> Result<(), StoreError> {
     let sql = "insert into cut (endpoint, position) values (?1, ?2)
         on conflict (endpoint) do update set position = max(position, excluded.position)";
     connection.prepare_cached(sql)?.execute(params![endpoint.0.0, position.0])?;
@@ -409,6 +414,12 @@ pub(crate) fn cuts(connection: &Connection) -> Result<Vec<(EndpointId, Key)>, St
     collect(connection, "select endpoint, position from cut", [], |row| {
         Ok((EndpointId(Key(row.get(0)?)), Key(row.get(1)?)))
     })
+}
+
+pub(crate) fn cut(connection: &Connection, endpoint: EndpointId) -> Result<Option<Key>, StoreError> {
+    let sql = "select position from cut where endpoint = ?1";
+    let found = connection.prepare_cached(sql)?.query_row([endpoint.0.0], |row| row.get(0)).optional()?;
+    Ok(found.map(Key))
 }
 
 pub(crate) fn put_meta(connection: &Connection, name: &str, value: &[u8]) -> Result<(), StoreError> {

@@ -1,0 +1,595 @@
+//! What is sent next. Keeps a queue per endpoint, a ring of endpoints per application, a ring of applications, and
+//! the timers of what is due within a minute; everything else stays in the store.
+//!
+//! Pure but for the tokens that stop attempts: the time is an argument, reports and loads are collected for the
+//! engine to hand over. Invariants: work is taken per endpoint and application, never as "the oldest of everything";
+//! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
+
+pub mod work;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::destination::{Destination, RequestForm};
+use crate::lane::{Blocked, Item, Lane};
+use semnal_core::configuration::Configuration;
+use semnal_core::delivery::Progress;
+use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key};
+use semnal_core::time::UnixMillis;
+use semnal_store::message::Message;
+use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, Verdict, due_cursor_at};
+use work::{Finish, Job, Load, Status, park};
+
+/// 256 items per endpoint stay in memory whatever happens elsewhere.
+pub(crate) const WINDOW_MIN: usize = 256;
+/// 8,192 items per endpoint stay in memory while all together are few (docs/adr/0001).
+pub(crate) const WINDOW_MAX: usize = 8_192;
+/// 65,536 items in memory; beyond half of it each endpoint has its window of 256 only.
+pub(crate) const ITEMS_MAX: usize = 65_536;
+/// 64 MiB of payload in memory; beyond it a payload is read again before it is sent.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// 50,000 timers in memory; later ones stay in the store.
+pub(crate) const TIMERS_MAX: usize = 50_000;
+/// Timers are read one minute ahead.
+pub(crate) const HORIZON: Duration = Duration::from_secs(60);
+/// 8,192 reports wait at most before no further attempt starts.
+const REPORTS_MAX: usize = 8_192;
+/// Rows of a backlog read at once.
+const BACKLOG_ROWS: usize = 1_024;
+/// An item is undecided for 60 s at most before it gets a row, so that recovery has little to read (DESIGN 4.2).
+const UNDECIDED_MAX: Duration = Duration::from_secs(60);
+/// An application's turn is worth 64 KiB of payload, a request counting 1 KiB besides.
+const QUANTUM_BYTES: i64 = 64 * 1_024;
+
+/// See the module.
+pub(crate) struct Scheduler {
+    configuration: Arc<Configuration>,
+    form: RequestForm,
+    lanes: HashMap<EndpointId, Lane>,
+    rings: HashMap<ApplicationId, Ring>,
+    ready: VecDeque<ApplicationId>,
+    /// Lanes that only time will make ready.
+    wakes: BTreeSet<(UnixMillis, EndpointId)>,
+    timers: BTreeMap<DueCursor, RetryRow>,
+    /// Every row due up to here is a timer; later ones are in the store only.
+    reached: DueCursor,
+    loading_due: bool,
+    items: usize,
+    payload_bytes: usize,
+    in_flight: usize,
+    in_flight_max: usize,
+    reports: Vec<Report>,
+    /// Reports handed over whose commit has not been heard of.
+    unconfirmed: usize,
+    loads: Vec<Load>,
+    /// Undecided deliveries without a row, until the store confirms that they are decided or have one.
+    fresh: u64,
+    disk_full: bool,
+    swept_at: UnixMillis,
+}
+
+/// The ready endpoints of an application.
+#[derive(Default)]
+struct Ring {
+    endpoints: VecDeque<EndpointId>,
+    /// Bytes that the application may still send in this turn; negative after a large one.
+    deficit: i64,
+    queued: bool,
+}
+
+impl Scheduler {
+    pub(crate) fn new(form: RequestForm, in_flight_max: usize, now: UnixMillis) -> Scheduler {
+        Scheduler {
+            configuration: Arc::default(),
+            form,
+            lanes: HashMap::new(),
+            rings: HashMap::new(),
+            ready: VecDeque::new(),
+            wakes: BTreeSet::new(),
+            timers: BTreeMap::new(),
+            reached: due_cursor_at(UnixMillis(i64::MIN)),
+            loading_due: false,
+            items: 0,
+            payload_bytes: 0,
+            in_flight: 0,
+            in_flight_max,
+            reports: Vec::new(),
+            unconfirmed: 0,
+            loads: Vec::new(),
+            fresh: 0,
+            disk_full: false,
+            swept_at: now,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let busy = self.in_flight > 0
+            || !self.reports.is_empty()
+            || self.unconfirmed > 0
+            || !self.loads.is_empty()
+            || self.loading_due
+            || self.lanes.values().any(|lane| lane.backlog.loading || lane.ready);
+        let (in_flight, queued) = (self.in_flight, self.items);
+        Status { in_flight, queued, timers: self.timers.len(), lanes: self.lanes.len(), busy }
+    }
+
+    pub(crate) fn fresh(&self) -> u64 {
+        self.fresh
+    }
+
+    /// Takes a new message's deliveries, or those found at start (then without the message).
+    pub(crate) fn offer_fresh(
+        &mut self,
+        endpoint: EndpointId,
+        delivery: DeliveryId,
+        message: Option<Arc<Message>>,
+        now: UnixMillis,
+    ) {
+        self.fresh += 1;
+        let progress = Progress::default();
+        let (trigger, since) = (Trigger::Scheduled, Key::default());
+        let item = Item { delivery, progress, trigger, has_row: false, since, message, offered_at: now };
+        self.offer(endpoint, item, now);
+    }
+
+    /// Takes a row that a person's request made due; what is in memory already is due already.
+    pub(crate) fn resent(&mut self, row: &RetryRow, now: UnixMillis) {
+        self.timers.retain(|_, timer| timer.delivery != row.delivery || timer.endpoint != row.endpoint);
+        self.offer_row(row, now);
+    }
+
+    fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {
+        let item = Item {
+            delivery: row.delivery,
+            progress: row.progress,
+            trigger: row.trigger,
+            has_row: true,
+            since: row.since,
+            message: None,
+            offered_at: now,
+        };
+        self.offer(row.endpoint, item, now);
+    }
+
+    fn offer(&mut self, endpoint: EndpointId, mut item: Item, now: UnixMillis) {
+        let Some(lane) = lane(&mut self.lanes, &self.configuration, &self.form, endpoint, now) else {
+            self.reports.push(Report::Forget { delivery: item.delivery, has_row: item.has_row });
+            return;
+        };
+        if item.has_row && lane.with_row.contains(&item.delivery) {
+            return;
+        }
+        let window = if self.items < ITEMS_MAX / 2 { WINDOW_MAX } else { WINDOW_MIN };
+        let manual = item.trigger == Trigger::Manual;
+        // Behind a backlog comes more backlog, so that an endpoint's work keeps its order. A person's request does
+        // not wait behind it.
+        let behind = lane.backlog.exists && !item.has_row;
+        if lane.holds() || behind || lane.queue.len() >= window || self.items >= ITEMS_MAX {
+            self.reports.push(park(endpoint, &item));
+            return;
+        }
+        if item.has_row {
+            lane.with_row.insert(item.delivery);
+        }
+        let bytes = item.message.as_ref().map_or(0, |m| m.payload.len());
+        if self.payload_bytes + bytes > PAYLOAD_BYTES_MAX {
+            item.message = None;
+        } else {
+            self.payload_bytes += bytes;
+        }
+        self.items += 1;
+        if manual {
+            lane.queue.push_front(item)
+        } else {
+            lane.queue.push_back(item)
+        }
+        self.wake(endpoint, now);
+    }
+
+    /// Puts an endpoint into its ring when it can send.
+    fn wake(&mut self, endpoint: EndpointId, now: UnixMillis) {
+        let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
+        if lane.ready {
+            return;
+        }
+        match lane.check(now) {
+            Ok(()) => {
+                lane.ready = true;
+                let application = lane.destination.endpoint.application;
+                let ring = self.rings.entry(application).or_default();
+                ring.endpoints.push_back(endpoint);
+                if !ring.queued {
+                    ring.queued = true;
+                    self.ready.push_back(application);
+                }
+            }
+            Err(Blocked::UntilTime(at)) => {
+                self.wakes.insert((at, endpoint));
+            }
+            Err(Blocked::UntilEvent) => {}
+        }
+        self.load_backlog(endpoint);
+    }
+
+    /// Asks for more of an endpoint's backlog when memory has room for it.
+    fn load_backlog(&mut self, endpoint: EndpointId) {
+        let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
+        let room = lane.queue.len() < WINDOW_MIN / 2 && self.items < ITEMS_MAX;
+        if lane.backlog.exists && !lane.backlog.loading && !lane.holds() && room {
+            lane.backlog.loading = true;
+            let after = lane.backlog.after;
+            if after.is_none() {
+                lane.backlog.grown = false;
+            }
+            self.loads.push(Load::Queued { endpoint, after, limit: BACKLOG_ROWS });
+        }
+    }
+
+    /// Takes rows of an endpoint's backlog.
+    pub(crate) fn loaded_queued(
+        &mut self,
+        endpoint: EndpointId,
+        rows: &[RetryRow],
+        complete: bool,
+        now: UnixMillis,
+    ) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint) {
+            lane.backlog.read(rows.last().map(|row| row.delivery), complete);
+        }
+        for row in rows {
+            self.offer_row(row, now);
+        }
+        self.wake(endpoint, now);
+    }
+
+    /// Takes rows with a time.
+    pub(crate) fn loaded_due(&mut self, rows: Vec<RetryRow>, reached: DueCursor, now: UnixMillis) {
+        self.loading_due = false;
+        self.reached = self.reached.max(reached);
+        for row in rows {
+            if let Some(cursor) = row.due_cursor() {
+                self.timers.insert(cursor, row);
+            }
+        }
+        self.tick(now);
+    }
+
+    /// Does what the time asks for: timers, lanes that rested, rows to read, items that got old.
+    pub(crate) fn tick(&mut self, now: UnixMillis) {
+        while let Some(entry) = self.timers.first_entry()
+            && entry.key().0 <= now
+        {
+            let row = entry.remove();
+            self.offer_row(&row, now);
+        }
+        while let Some((at, endpoint)) = self.wakes.first().copied()
+            && at <= now
+        {
+            self.wakes.pop_first();
+            self.wake(endpoint, now);
+        }
+        if !self.loading_due && self.timers.len() < TIMERS_MAX && self.reached.0 < now + HORIZON / 2 {
+            self.loading_due = true;
+            let limit = TIMERS_MAX - self.timers.len();
+            self.loads.push(Load::Due { after: self.reached, until: now + HORIZON, limit });
+        }
+        if now.since(self.swept_at) >= UNDECIDED_MAX / 4 {
+            self.swept_at = now;
+            self.sweep(now);
+        }
+    }
+
+    /// Gives old items a row, and forgets lanes that nothing needs.
+    fn sweep(&mut self, now: UnixMillis) {
+        for (endpoint, lane) in &mut self.lanes {
+            let old =
+                lane.queue.iter_mut().filter(|i| !i.has_row && now.since(i.offered_at) >= UNDECIDED_MAX);
+            for item in old {
+                self.reports.push(park(*endpoint, item));
+                item.has_row = true;
+                lane.with_row.insert(item.delivery);
+            }
+        }
+        self.lanes.retain(|_, lane| {
+            let keep = !lane.is_idle() || lane.ready || lane.not_before > now;
+            if !keep {
+                lane.destination.close();
+            }
+            keep
+        });
+    }
+
+    /// Returns when [`Scheduler::tick`] has something to do next.
+    pub(crate) fn next_wake(&self) -> Option<UnixMillis> {
+        let timer = self.timers.keys().next().map(|cursor| cursor.0);
+        let wake = self.wakes.first().map(|(at, _)| *at);
+        let load = (!self.loading_due && self.timers.len() < TIMERS_MAX)
+            .then(|| self.reached.0 - HORIZON / 2 + Duration::from_millis(1));
+        let sweep = (self.items > 0 || !self.lanes.is_empty()).then(|| self.swept_at + UNDECIDED_MAX / 4);
+        [timer, wake, load, sweep].into_iter().flatten().min()
+    }
+
+    /// Returns when the next retry in memory is due.
+    pub(crate) fn next_due(&self) -> Option<UnixMillis> {
+        let timer = self.timers.keys().next().map(|cursor| cursor.0);
+        let wake = self.wakes.first().map(|(at, _)| *at);
+        [timer, wake].into_iter().flatten().min()
+    }
+
+    /// Returns the next thing to send, taking applications in turn and in each its endpoints in turn.
+    pub(crate) fn next(&mut self, now: UnixMillis) -> Option<Job> {
+        if self.disk_full || self.in_flight >= self.in_flight_max || self.reports.len() >= REPORTS_MAX {
+            return None;
+        }
+        while let Some(application) = self.ready.pop_front() {
+            let Some(ring) = self.rings.get_mut(&application) else { continue };
+            if ring.endpoints.is_empty() {
+                self.rings.remove(&application);
+                continue;
+            }
+            if ring.deficit <= 0 {
+                ring.deficit += QUANTUM_BYTES;
+                if ring.deficit <= 0 {
+                    self.ready.push_back(application);
+                    continue;
+                }
+            }
+            let job = self.take_from(application, now);
+            self.requeue(application);
+            if job.is_some() {
+                return job;
+            }
+        }
+        None
+    }
+
+    fn take_from(&mut self, application: ApplicationId, now: UnixMillis) -> Option<Job> {
+        let ring = self.rings.get_mut(&application)?;
+        let endpoint = ring.endpoints.pop_front()?;
+        let lane = self.lanes.get_mut(&endpoint)?;
+        lane.ready = false;
+        if let Err(blocked) = lane.check(now) {
+            if let Blocked::UntilTime(at) = blocked {
+                self.wakes.insert((at, endpoint));
+            }
+            return None;
+        }
+        let (item, stop) = lane.take(now)?;
+        let bytes = item.message.as_ref().map_or(0, |m| m.payload.len());
+        self.payload_bytes -= bytes;
+        ring.deficit -= i64::try_from(bytes + 1_024).unwrap_or(QUANTUM_BYTES);
+        self.items -= 1;
+        self.in_flight += 1;
+        let destination = lane.destination.clone();
+        self.wake(endpoint, now);
+        Some(Job { item, destination, stop })
+    }
+
+    /// Puts an application back: in front while its turn lasts, else behind the others.
+    fn requeue(&mut self, application: ApplicationId) {
+        let Some(ring) = self.rings.get_mut(&application) else { return };
+        if ring.endpoints.is_empty() {
+            self.rings.remove(&application);
+        } else if ring.deficit > 0 {
+            self.ready.push_front(application);
+        } else {
+            self.ready.push_back(application);
+        }
+    }
+
+    /// Takes the end of an attempt.
+    pub(crate) fn finish(
+        &mut self,
+        outcome: Box<Outcome>,
+        progress: Progress,
+        has_row: bool,
+        finish: Finish,
+        now: UnixMillis,
+    ) {
+        let (endpoint, delivery) = (outcome.endpoint, outcome.id.delivery);
+        self.reports.push(Report::Attempt { outcome, progress, has_row });
+        self.ended(endpoint, delivery, finish, now);
+    }
+
+    /// Takes an attempt that was stopped because its endpoint was deleted.
+    pub(crate) fn abandoned(
+        &mut self,
+        endpoint: EndpointId,
+        delivery: DeliveryId,
+        has_row: bool,
+        now: UnixMillis,
+    ) {
+        self.reports.push(Report::Forget { delivery, has_row });
+        self.ended(endpoint, delivery, Finish::Failure, now);
+    }
+
+    /// Takes an attempt that could not be made for a reason of ours: the delivery goes back to the store.
+    pub(crate) fn put_back(
+        &mut self,
+        endpoint: EndpointId,
+        item: &Item,
+        rest_until: UnixMillis,
+        now: UnixMillis,
+    ) {
+        self.reports.push(park(endpoint, item));
+        self.ended(endpoint, item.delivery, Finish::SlowDown(rest_until), now);
+    }
+
+    fn ended(&mut self, endpoint: EndpointId, delivery: DeliveryId, finish: Finish, now: UnixMillis) {
+        self.in_flight -= 1;
+        let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
+        let slow_until = match finish {
+            Finish::SlowDown(until) => Some(until),
+            _ => None,
+        };
+        lane.finished(delivery, slow_until, finish == Finish::Success);
+        if finish == Finish::Gone {
+            lane.stopped = true;
+            self.park_queue(endpoint);
+        }
+        self.wake(endpoint, now);
+    }
+
+    /// Moves an endpoint's queue to the store.
+    fn park_queue(&mut self, endpoint: EndpointId) {
+        let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
+        for item in lane.queue.drain(..) {
+            self.items -= 1;
+            self.payload_bytes -= item.message.as_ref().map_or(0, |m| m.payload.len());
+            self.reports.push(park(endpoint, &item));
+        }
+    }
+
+    /// Takes reports that are durable now.
+    pub(crate) fn confirmed(&mut self, reports: &[Report], now: UnixMillis) {
+        self.unconfirmed = self.unconfirmed.saturating_sub(reports.len());
+        for report in reports {
+            match report {
+                Report::Attempt { outcome, progress, has_row } => {
+                    self.fresh -= u64::from(!has_row);
+                    self.forget_row(outcome.endpoint, outcome.id.delivery);
+                    self.after_attempt(outcome, *progress, now);
+                }
+                Report::Park { row, has_row } => {
+                    self.fresh -= u64::from(!has_row);
+                    self.confirm_park(row, now);
+                }
+                Report::Forget { has_row, .. } => self.fresh -= u64::from(!has_row),
+            }
+        }
+    }
+
+    /// Only now can a row that is read no longer be one that is being decided.
+    fn forget_row(&mut self, endpoint: EndpointId, delivery: DeliveryId) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint) {
+            lane.with_row.remove(&delivery);
+        }
+    }
+
+    /// A row without a time is durable. An old item that got its row while it waits in the queue stays there.
+    fn confirm_park(&mut self, row: &RetryRow, now: UnixMillis) {
+        let lane = self.lanes.get_mut(&row.endpoint);
+        if let Some(lane) = lane
+            && lane.with_row.contains(&row.delivery)
+        {
+            let in_memory = lane.in_flight.contains_key(&row.delivery)
+                || lane.queue.iter().any(|item| item.delivery == row.delivery);
+            if in_memory {
+                return;
+            }
+            lane.with_row.remove(&row.delivery);
+        }
+        self.grow_backlog(row.endpoint, now);
+    }
+
+    fn after_attempt(&mut self, outcome: &Outcome, progress: Progress, now: UnixMillis) {
+        match outcome.verdict {
+            Verdict::RetryAt(due_at) => {
+                let row = RetryRow {
+                    endpoint: outcome.endpoint,
+                    delivery: outcome.id.delivery,
+                    progress,
+                    due_at: Some(due_at),
+                    trigger: Trigger::Scheduled,
+                    since: Key::default(),
+                };
+                self.add_timer(row);
+            }
+            Verdict::Held => self.grow_backlog(outcome.endpoint, now),
+            Verdict::Delivered | Verdict::Exhausted => {}
+        }
+    }
+
+    fn add_timer(&mut self, row: RetryRow) {
+        let Some(cursor) = row.due_cursor() else { return };
+        if cursor <= self.reached {
+            self.timers.insert(cursor, row);
+        }
+        // Too many: the latest stay in the store and are read again later.
+        while self.timers.len() > TIMERS_MAX
+            && let Some((last, _)) = self.timers.pop_last()
+        {
+            let before = self.timers.keys().next_back().copied();
+            self.reached = before.unwrap_or(last);
+        }
+    }
+
+    fn grow_backlog(&mut self, endpoint: EndpointId, now: UnixMillis) {
+        if let Some(lane) = lane(&mut self.lanes, &self.configuration, &self.form, endpoint, now) {
+            lane.backlog.grow();
+            self.load_backlog(endpoint);
+        }
+    }
+
+    /// An endpoint has rows without a time since before the start.
+    pub(crate) fn found_backlog(&mut self, endpoint: EndpointId, now: UnixMillis) {
+        self.grow_backlog(endpoint, now);
+    }
+
+    pub(crate) fn set_disk_full(&mut self, full: bool) {
+        self.disk_full = full;
+    }
+
+    /// Takes a new configuration: endpoints that changed, endpoints that are gone.
+    pub(crate) fn reconfigure(
+        &mut self,
+        configuration: Arc<Configuration>,
+        changed: &[EndpointId],
+        deleted: &[EndpointId],
+        now: UnixMillis,
+    ) {
+        self.configuration = configuration;
+        for id in changed {
+            let Some(endpoint) = self.configuration.endpoint(*id) else { continue };
+            let Some(lane) = self.lanes.get_mut(id) else { continue };
+            lane.replace(Destination::new(endpoint.clone(), &self.form), now);
+            if lane.holds() {
+                self.park_queue(*id);
+            }
+            self.wake(*id, now);
+        }
+        for id in deleted {
+            self.delete(*id);
+        }
+    }
+
+    fn delete(&mut self, id: EndpointId) {
+        let Some(lane) = self.lanes.remove(&id) else { return };
+        lane.destination.close();
+        for stop in lane.in_flight.values() {
+            stop.cancel();
+        }
+        for item in lane.queue {
+            self.items -= 1;
+            self.payload_bytes -= item.message.as_ref().map_or(0, |m| m.payload.len());
+            self.reports.push(Report::Forget { delivery: item.delivery, has_row: item.has_row });
+        }
+        if let Some(ring) = self.rings.get_mut(&lane.destination.endpoint.application) {
+            ring.endpoints.retain(|e| *e != id);
+        }
+    }
+
+    /// Hands over what the store has to be told and asked, in that order.
+    pub(crate) fn drain(&mut self) -> (Vec<Report>, Vec<Load>) {
+        self.unconfirmed += self.reports.len();
+        (std::mem::take(&mut self.reports), std::mem::take(&mut self.loads))
+    }
+}
+
+/// Returns the lane of an endpoint, made on first use; `None` when the endpoint does not exist.
+fn lane<'a>(
+    lanes: &'a mut HashMap<EndpointId, Lane>,
+    configuration: &Configuration,
+    form: &RequestForm,
+    endpoint: EndpointId,
+    now: UnixMillis,
+) -> Option<&'a mut Lane> {
+    match lanes.entry(endpoint) {
+        std::collections::hash_map::Entry::Occupied(entry) => Some(entry.into_mut()),
+        std::collections::hash_map::Entry::Vacant(entry) => {
+            let it = configuration.endpoint(endpoint)?.clone();
+            Some(entry.insert(Lane::new(Destination::new(it, form), now)))
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The seam between the writer and what holds the rows. A closed set of backends, so an enum: SQLite in service, and
+//! memory with injected faults for tests. PostgreSQL joins here.
+//!
+//! Every write happens between `begin` and `commit`; the writer thread is the only one that writes.
+
+use std::sync::Arc;
+
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::time::UnixMillis;
+
+use crate::error::StoreError;
+use crate::memory::{MemoryJournal, Tables};
+use crate::message::Message;
+use crate::outcome::{Outcome, RetryRow};
+use crate::read::{ReadSource, Reader};
+use crate::sqlite::configuration::{self, AnswerRow};
+use crate::sqlite::{SqliteJournal, rows};
+use crate::vault::Vault;
+
+/// Where the rows are.
+pub(crate) enum Journal {
+    Sqlite { journal: SqliteJournal, vault: Arc<Vault> },
+    Memory(MemoryJournal),
+}
+
+/// One row to write.
+#[derive(Debug, Clone)]
+pub(crate) enum Write {
+    Message(Arc<Message>),
+    Outcome(Box<Outcome>),
+    Retry(RetryRow),
+    DeleteRetry(EndpointId, DeliveryId),
+    Added { delivery: DeliveryId, endpoint: EndpointId, asked_by: String, now: UnixMillis },
+    Change(Box<Change>),
+    Cut(EndpointId, Key),
+    Answer(Box<AnswerRow>),
+    DeleteAnswersBefore(UnixMillis),
+    Meta(&'static str, i64),
+}
+
+impl Journal {
+    pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => journal.begin(),
+            Journal::Memory(memory) => memory.begin(),
+        }
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => journal.commit(),
+            Journal::Memory(memory) => memory.commit(),
+        }
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        match self {
+            Journal::Sqlite { journal, .. } => journal.rollback(),
+            Journal::Memory(memory) => memory.rollback(),
+        }
+    }
+
+    pub(crate) fn write(&mut self, write: Write) -> Result<(), StoreError> {
+        match self {
+            Journal::Memory(memory) => memory.write(write),
+            Journal::Sqlite { journal, vault } => {
+                let connection = &journal.connection;
+                match write {
+                    Write::Message(it) => rows::insert_message(connection, &it),
+                    Write::Outcome(it) => rows::insert_outcome(connection, &it),
+                    Write::Retry(it) => rows::put_retry(connection, &it),
+                    Write::DeleteRetry(endpoint, delivery) => {
+                        rows::delete_retry(connection, endpoint, delivery)
+                    }
+                    Write::Added { delivery, endpoint, asked_by, now } => {
+                        rows::put_added(connection, delivery, endpoint, &asked_by, now)
+                    }
+                    Write::Change(change) => configuration::write(connection, vault, &change),
+                    Write::Cut(endpoint, position) => rows::put_cut(connection, endpoint, position),
+                    Write::Answer(it) => configuration::put_answer(connection, &it),
+                    Write::DeleteAnswersBefore(time) => {
+                        configuration::delete_answers_before(connection, time)
+                    }
+                    Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
+                }
+            }
+        }
+    }
+
+    /// Deletes at most `limit` rows that a cut cancelled, inside the transaction; returns how many.
+    pub(crate) fn delete_cancelled(
+        &mut self,
+        endpoint: EndpointId,
+        position: Key,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => {
+                rows::delete_cancelled(&journal.connection, endpoint, position, limit)
+            }
+            Journal::Memory(memory) => memory.delete_cancelled(endpoint, position, limit),
+        }
+    }
+
+    /// Reads on the writer's own connection: what it sees is exactly what has been committed so far.
+    pub(crate) fn source(&self) -> ReadSource<'_> {
+        match self {
+            Journal::Sqlite { journal, .. } => ReadSource::Sqlite(&journal.connection),
+            Journal::Memory(memory) => ReadSource::Memory(memory.tables()),
+        }
+    }
+
+    /// Opens a reader for another thread.
+    pub(crate) fn reader(&self) -> Result<Reader, StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => Reader::open_sqlite(&journal.path),
+            Journal::Memory(memory) => Ok(Reader::memory(memory.tables().clone())),
+        }
+    }
+
+    pub(crate) fn load_configuration(&self) -> Result<Configuration, StoreError> {
+        match self {
+            Journal::Sqlite { journal, vault } => configuration::load(&journal.connection, vault),
+            Journal::Memory(memory) => memory.load_configuration(),
+        }
+    }
+
+    pub(crate) fn load_answers(&self) -> Result<Vec<AnswerRow>, StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => {
+                Ok(configuration::answers(&journal.connection)?.into_values().collect())
+            }
+            Journal::Memory(memory) => Ok(memory.tables().lock().answers.values().cloned().collect()),
+        }
+    }
+}
+
+/// The tables of the memory backend, shared with its readers.
+pub(crate) type SharedTables = Arc<parking_lot::Mutex<Tables>>;
+
+/// Returns the delivery's key range for a single message.
+pub(crate) fn one(message: MessageId) -> (MessageId, MessageId) {
+    (message, message)
+}

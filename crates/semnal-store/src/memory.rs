@@ -1,0 +1,162 @@
+//! A backend that keeps everything in memory and fails when it is told to. It exists for tests and simulation: the
+//! conformance suite runs on it as on SQLite, and faults that a real disk shows once a year are one call here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+
+use crate::error::StoreError;
+use crate::journal::{SharedTables, Write};
+use crate::message::Message;
+use crate::outcome::{Outcome, RetryRow};
+use crate::sqlite::configuration::AnswerRow;
+
+/// What the memory backend does wrong, set by tests while it runs.
+#[derive(Debug, Default)]
+pub struct Faults {
+    state: Mutex<FaultState>,
+}
+
+#[derive(Debug, Default)]
+struct FaultState {
+    disk_full: bool,
+    fail_next_commit: bool,
+}
+
+impl Faults {
+    /// From now on every commit fails as on a full disk, until it is set back.
+    pub fn set_disk_full(&self, full: bool) {
+        self.state.lock().disk_full = full;
+    }
+
+    /// The next commit fails as when fsync reports an error.
+    pub fn fail_next_commit(&self) {
+        self.state.lock().fail_next_commit = true;
+    }
+}
+
+/// The rows, as they survive a restart.
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub(crate) messages: BTreeMap<MessageId, Arc<Message>>,
+    pub(crate) outcomes: BTreeMap<(DeliveryId, u16), Outcome>,
+    pub(crate) retries: BTreeMap<(EndpointId, DeliveryId), RetryRow>,
+    pub(crate) cuts: BTreeMap<EndpointId, Key>,
+    pub(crate) added: BTreeMap<DeliveryId, EndpointId>,
+    pub(crate) answers: BTreeMap<[u8; 16], AnswerRow>,
+    pub(crate) meta: BTreeMap<String, Vec<u8>>,
+    changes: Vec<Change>,
+}
+
+/// What outlives a store on the memory backend: hand it to the next one to "restart".
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDisk {
+    pub(crate) tables: SharedTables,
+    /// What goes wrong.
+    pub faults: Arc<Faults>,
+}
+
+pub(crate) struct MemoryJournal {
+    disk: MemoryDisk,
+    staged: Vec<Write>,
+}
+
+impl MemoryJournal {
+    pub(crate) fn new(disk: MemoryDisk) -> MemoryJournal {
+        MemoryJournal { disk, staged: Vec::new() }
+    }
+
+    pub(crate) fn tables(&self) -> &SharedTables {
+        &self.disk.tables
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
+        self.staged.clear();
+        Ok(())
+    }
+
+    pub(crate) fn write(&mut self, write: Write) -> Result<(), StoreError> {
+        self.staged.push(write);
+        Ok(())
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        self.staged.clear();
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        let mut faults = self.disk.faults.state.lock();
+        if faults.disk_full {
+            return Err(StoreError::Full);
+        }
+        if std::mem::take(&mut faults.fail_next_commit) {
+            return Err(StoreError::Stopped);
+        }
+        let mut tables = self.disk.tables.lock();
+        for write in self.staged.drain(..) {
+            tables.apply(write);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_cancelled(
+        &mut self,
+        endpoint: EndpointId,
+        position: Key,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let tables = self.disk.tables.lock();
+        let cancelled = tables.retries.values().filter(|r| r.endpoint == endpoint && r.since <= position);
+        let found: Vec<DeliveryId> = cancelled.map(|r| r.delivery).take(limit).collect();
+        drop(tables);
+        let count = found.len();
+        self.staged.extend(found.into_iter().map(|delivery| Write::DeleteRetry(endpoint, delivery)));
+        Ok(count)
+    }
+
+    pub(crate) fn load_configuration(&self) -> Result<Configuration, StoreError> {
+        let mut configuration = Configuration::default();
+        for change in &self.disk.tables.lock().changes {
+            configuration.apply(change)?;
+        }
+        Ok(configuration)
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, write: Write) {
+        match write {
+            Write::Message(it) => {
+                self.messages.insert(it.id, it);
+            }
+            Write::Outcome(it) => {
+                self.outcomes.insert((it.id.delivery, it.id.number), *it);
+            }
+            Write::Retry(it) => {
+                let row = self.retries.entry((it.endpoint, it.delivery)).or_insert(it);
+                *row = RetryRow { since: row.since, ..it };
+            }
+            Write::DeleteRetry(endpoint, delivery) => {
+                self.retries.remove(&(endpoint, delivery));
+            }
+            Write::Added { delivery, endpoint, .. } => {
+                self.added.insert(delivery, endpoint);
+            }
+            Write::Change(change) => self.changes.push(*change),
+            Write::Cut(endpoint, position) => {
+                let cut = self.cuts.entry(endpoint).or_insert(position);
+                *cut = position.max(*cut);
+            }
+            Write::Answer(it) => {
+                self.answers.insert(it.fingerprint, *it);
+            }
+            Write::DeleteAnswersBefore(time) => self.answers.retain(|_, it| it.created_at >= time),
+            Write::Meta(name, value) => {
+                self.meta.insert(name.to_owned(), value.to_be_bytes().to_vec());
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What is read from the journal at start: the counts of undecided deliveries, and those that have no retry row.
+//!
+//! Only messages from the low-water mark on can have a delivery that is undecided and has no row; everything older is
+//! decided or waits in the retry table.
+
+use std::collections::HashSet;
+
+use semnal_core::configuration::Configuration;
+use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+
+use crate::bookkeeping::Bookkeeping;
+use crate::error::StoreError;
+use crate::observer::Recovered;
+use crate::outcome::Outcome;
+use crate::read::{ReadSource, derive_state};
+
+/// The meta value with the low-water mark.
+pub(crate) const LOW_WATER: &str = "low_water";
+/// The meta value with the last key that was given out.
+pub(crate) const LAST_KEY: &str = "last_key";
+/// Messages read at once.
+const RECOVERY_BATCH_ROWS: usize = 1_000;
+
+/// What was found at start.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) recovered: Vec<Recovered>,
+    /// Endpoints that have rows without a time.
+    pub(crate) backlogs: Vec<EndpointId>,
+}
+
+/// Reads counts and undecided deliveries, and fills the bookkeeping.
+pub(crate) fn recover(
+    source: &ReadSource<'_>,
+    configuration: &Configuration,
+    books: &mut Bookkeeping,
+) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    for (endpoint, all, without_time) in source.retry_counts()? {
+        if configuration.endpoint(endpoint).is_some() {
+            books.add_pending(endpoint, all);
+            if without_time > 0 {
+                found.backlogs.push(endpoint);
+            }
+        }
+    }
+    let mut from = Key(source.meta_number(LOW_WATER)?.unwrap_or(0));
+    loop {
+        let messages = source.messages_from(from, RECOVERY_BATCH_ROWS)?;
+        let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(found) };
+        let outcomes = source.outcomes(first.id, last.id)?;
+        from = Key(last.id.0.0 + 1);
+        for message in &messages {
+            let at = outcomes.partition_point(|o| o.id.delivery.message < message.id);
+            let undecided = undecided_without_row(source, message.id, &message.endpoints, &outcomes[at..])?;
+            let endpoints: Vec<EndpointId> = undecided.iter().map(|r| r.endpoint).collect();
+            books.add_fresh(message.id, &endpoints);
+            found.recovered.extend(undecided);
+        }
+    }
+}
+
+/// Returns the deliveries of a message that nothing decided and no row holds. `outcomes` starts at this message.
+fn undecided_without_row(
+    source: &ReadSource<'_>,
+    message: MessageId,
+    endpoints: &[EndpointId],
+    outcomes: &[Outcome],
+) -> Result<Vec<Recovered>, StoreError> {
+    let of_message = || outcomes.iter().take_while(move |o| o.id.delivery.message == message);
+    let with_outcome: HashSet<u16> = of_message().map(|o| o.id.delivery.ordinal).collect();
+    let mut found = Vec::new();
+    for (ordinal, endpoint) in (0u16..).zip(endpoints) {
+        // An outcome that is not final was written together with a retry row, so the delivery is not fresh.
+        if with_outcome.contains(&ordinal) {
+            continue;
+        }
+        let delivery = DeliveryId { message, ordinal };
+        let retry = source.retry(*endpoint, delivery)?;
+        let state = derive_state(delivery, std::iter::empty(), retry.as_ref(), source.cut(*endpoint)?);
+        if retry.is_none() && !state.is_decided() {
+            found.push(Recovered { endpoint: *endpoint, delivery });
+        }
+    }
+    Ok(found)
+}

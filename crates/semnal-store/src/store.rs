@@ -1,0 +1,473 @@
+//! The store as the other crates see it: cheap to clone, safe to call from many tasks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::{DeliveryId, EndpointId, IdCipher, Key, MessageId};
+use semnal_core::time::UnixMillis;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::bookkeeping::Bookkeeping;
+use crate::directory::DataDirectory;
+use crate::duplicates::Duplicates;
+use crate::error::{OpenError, StoreError};
+use crate::journal::{Journal, Write};
+use crate::memory::{MemoryDisk, MemoryJournal};
+use crate::message::{Appended, Fingerprint, NewMessage};
+use crate::observer::{Committed, Observer};
+use crate::outcome::{DueCursor, Report};
+use crate::read::Reader;
+use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
+use crate::sqlite::SqliteJournal;
+use crate::sqlite::checkpoint::Checkpointer;
+use crate::vault::{KEY_BYTES, Vault};
+use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, StoredAnswer, Ticket, Writer};
+
+/// Where the store gets the time from.
+pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// 16,384 permits wait for the writer at most; a command takes one, and one more per 16 KiB of payload, so that at
+/// most 256 MiB of payload wait.
+const QUEUE_PERMITS: usize = 16_384;
+/// See [`QUEUE_PERMITS`].
+const BYTES_PER_PERMIT: usize = 16 * 1_024;
+/// Two threads read.
+const READERS: usize = 2;
+/// Keeps hashes of event ids apart from those of idempotency keys.
+pub(crate) const EVENT_ID_SCOPE: &str = "event-id";
+
+/// The durable record.
+#[derive(Clone)]
+pub struct Store {
+    commands: Sender<Ticket>,
+    capacity: Arc<Semaphore>,
+    configuration: Arc<ArcSwap<Configuration>>,
+    keys: Arc<KeySource>,
+    cipher: IdCipher,
+    reads: Sender<ReadJob>,
+    now: Now,
+}
+
+type ReadJob = Box<dyn FnOnce(&Reader) + Send>;
+
+/// Gives out growing keys.
+pub(crate) struct KeySource(AtomicI64);
+
+impl KeySource {
+    pub(crate) fn next(&self, now: UnixMillis) -> Key {
+        let step = |last| Some(Key(last).next(now).0);
+        let last = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        Key(last.expect("the step always gives a key")).next(now)
+    }
+
+    pub(crate) fn last(&self) -> Key {
+        Key(self.0.load(Ordering::Acquire))
+    }
+}
+
+/// How to open a store.
+pub struct StoreOptions {
+    /// The clock.
+    pub now: Now,
+    /// 48 random bytes: the key for ids and the key for secrets, used only when the store is new.
+    pub fresh_keys: [u8; 16 + KEY_BYTES],
+    /// What to do wrong on purpose, for tests of the tests.
+    #[cfg(feature = "fault-injection")]
+    pub sabotage: Option<Sabotage>,
+}
+
+/// What a store does wrong on purpose, so that the fault harness can show that it would notice.
+#[cfg(feature = "fault-injection")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Undecided deliveries are not looked for at start.
+    NoRecovery,
+    /// The journal is not synced.
+    NoSync,
+}
+
+/// A store that has been opened but does not serve yet: it has to know its observer first.
+pub struct Opened {
+    journal: Journal,
+    configuration: Configuration,
+    cipher: IdCipher,
+    duplicates_in: Option<std::path::PathBuf>,
+    options: StoreOptions,
+}
+
+/// What became of a request to send again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resent {
+    /// It is due.
+    Accepted,
+    /// The message does not exist.
+    NoSuchMessage,
+    /// The endpoint does not exist.
+    NoSuchEndpoint,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Changed<T> {
+    /// It is durable and in force.
+    Applied(T),
+    /// The same request came before; this was its answer.
+    Repeated(StoredAnswer),
+}
+
+/// What a closure given to [`Store::change`] wants.
+pub struct ChangePlan<T> {
+    /// The changes, applied together or not at all.
+    pub changes: Vec<Change>,
+    /// The answer to keep for a repetition of the request, when it has an idempotency key.
+    pub answer: Option<StoredAnswer>,
+    /// What to hand back.
+    pub value: T,
+}
+
+impl Opened {
+    /// Opens the SQLite store of a data directory.
+    ///
+    /// # Errors
+    /// [`OpenError`] says why it cannot be used and what to do.
+    pub fn sqlite(directory: &DataDirectory, options: StoreOptions) -> Result<Opened, OpenError> {
+        let (id_key, secret) = split_keys(&options.fresh_keys);
+        let vault = Arc::new(Vault::new(&directory.secret_key(secret)?));
+        let journal = SqliteJournal::open(directory.path())?;
+        #[cfg(feature = "fault-injection")]
+        if options.sabotage == Some(Sabotage::NoSync) {
+            journal.connection.pragma_update(None, "synchronous", "OFF")?;
+        }
+        let cipher = identity(&journal.connection, &vault, id_key, directory.path())?;
+        let journal = Journal::Sqlite { journal, vault };
+        let configuration = journal.load_configuration()?;
+        let duplicates_in = Some(directory.path().to_path_buf());
+        Ok(Opened { journal, configuration, cipher, duplicates_in, options })
+    }
+
+    /// Opens a store in memory.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows of an earlier store do not fit together.
+    pub fn memory(disk: MemoryDisk, options: StoreOptions) -> Result<Opened, StoreError> {
+        let cipher = IdCipher::new(split_keys(&options.fresh_keys).0);
+        let journal = Journal::Memory(MemoryJournal::new(disk));
+        let configuration = journal.load_configuration()?;
+        Ok(Opened { journal, configuration, cipher, duplicates_in: None, options })
+    }
+
+    /// Returns the configuration as it was found.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Returns what makes and checks public ids.
+    pub fn ids(&self) -> &IdCipher {
+        &self.cipher
+    }
+
+    /// Recovers, starts the threads, and tells the observer of what was undecided.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the journal cannot be read.
+    pub fn start(self, observer: &Arc<dyn Observer>) -> Result<Store, StoreError> {
+        let Opened { mut journal, configuration, cipher, duplicates_in, options } = self;
+        prune_answers(&mut journal, (options.now)())?;
+        let source = journal.source();
+        let duplicates = Duplicates::open(duplicates_in.as_deref(), &source)?;
+        let last_message = source.last_message()?.unwrap_or_default();
+        let marked = source.meta_number(LOW_WATER)?.unwrap_or(0);
+        let mut last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0)).max(last_message);
+        last = last.max(last_configuration_key(&configuration));
+        let mut books = Bookkeeping::default();
+        #[cfg(feature = "fault-injection")]
+        let skip = options.sabotage == Some(Sabotage::NoRecovery);
+        #[cfg(not(feature = "fault-injection"))]
+        let skip = false;
+        let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
+        let cleanup = source.cuts()?;
+        let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
+        let checkpointer = match &journal {
+            Journal::Sqlite { journal, .. } => Some(Checkpointer::start(journal.path.clone())?),
+            Journal::Memory(_) => None,
+        };
+        let answers = journal.load_answers()?.into_iter().map(|row| (row.fingerprint, row)).collect();
+        let configuration = Arc::new(ArcSwap::from_pointee(configuration));
+        let capacity = Arc::new(Semaphore::new(QUEUE_PERMITS));
+        let keys = Arc::new(KeySource(AtomicI64::new(last.0)));
+        let (commands, received) = channel();
+        let now = options.now;
+        let writer = Writer {
+            journal,
+            commands: received,
+            capacity: capacity.clone(),
+            observer: observer.clone(),
+            configuration: configuration.clone(),
+            keys: keys.clone(),
+            now: now.clone(),
+            cipher: cipher.clone(),
+            books,
+            duplicates,
+            answers,
+            checkpointer,
+            cleanup,
+            last_message,
+            marked: Marked { at: UnixMillis(0), position: Key(marked) },
+            retained: Vec::new(),
+            full: false,
+        };
+        observer.committed(Committed {
+            recovered: found.recovered,
+            backlogs: found.backlogs,
+            configuration: Some(configuration.load_full()),
+            ..Committed::default()
+        });
+        spawn("semnal-writer", move || writer.run())?;
+        let reads = start_readers(readers)?;
+        Ok(Store { commands, capacity, configuration, keys, cipher, reads, now })
+    }
+}
+
+impl Store {
+    /// Returns the configuration that is in force.
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.configuration.load_full()
+    }
+
+    /// Returns what makes and checks public ids.
+    pub fn ids(&self) -> &IdCipher {
+        &self.cipher
+    }
+
+    /// Gives out a key for a new row of the configuration.
+    pub fn next_key(&self) -> Key {
+        self.keys.next((self.now)())
+    }
+
+    /// Stores messages that were matched against the configuration of `version`, and answers when they are durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored.
+    pub async fn append(&self, messages: Vec<NewMessage>, version: u64) -> Result<Vec<Appended>, StoreError> {
+        let bytes: usize = messages.iter().map(|m| m.payload.len()).sum();
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Append { messages, version, answer }, bytes).await?;
+        answered.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Hands over what the engine has to report; the observer hears when it is durable. Waits when much is waiting
+    /// already.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`].
+    pub async fn report(&self, reports: Vec<Report>) -> Result<(), StoreError> {
+        self.send(Command::Report(reports), 0).await
+    }
+
+    /// Changes the configuration. `make` sees it as it is at the moment of the change; what it returns is applied
+    /// as a whole or not at all.
+    ///
+    /// # Errors
+    /// The outer error is the store's, the inner one is `make`'s.
+    pub async fn change<T, E>(
+        &self,
+        idempotency: Option<Fingerprint>,
+        make: impl FnOnce(&Configuration) -> Result<ChangePlan<T>, E> + Send + 'static,
+    ) -> Result<Result<Changed<T>, E>, StoreError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let slot = Arc::new(Mutex::new(None));
+        let filled = slot.clone();
+        let make = Box::new(move |configuration: &Configuration| match make(configuration) {
+            Ok(plan) => {
+                *filled.lock() = Some(Ok(plan.value));
+                Some(Planned { changes: plan.changes, answer: plan.answer })
+            }
+            Err(error) => {
+                *filled.lock() = Some(Err(error));
+                None
+            }
+        });
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Change { idempotency, make, answer }, 0).await?;
+        let done = answered.await.map_err(|_| StoreError::Stopped)??;
+        let made = slot.lock().take();
+        Ok(match (done, made) {
+            (ChangeDone::Repeated(answer), _) => Ok(Changed::Repeated(answer)),
+            (ChangeDone::Applied, Some(Ok(value))) => Ok(Changed::Applied(value)),
+            (ChangeDone::Applied, Some(Err(error))) => Err(error),
+            (ChangeDone::Applied, None) => return Err(StoreError::Stopped),
+        })
+    }
+
+    /// Makes a delivery due at once, whatever its state; adds it when the message had not matched the endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored.
+    pub async fn resend(
+        &self,
+        message: MessageId,
+        endpoint: EndpointId,
+        asked_by: String,
+    ) -> Result<Resent, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Resend { message, endpoint, asked_by, answer }, 0).await?;
+        answered.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Asks for retry rows beyond `after` that are due before `until`; the observer gets them in the order of
+    /// commits.
+    pub fn load_due(&self, after: DueCursor, until: UnixMillis, limit: usize) {
+        self.send_now(Command::LoadDue { after, until, limit });
+    }
+
+    /// Asks for retry rows of an endpoint that wait without a time; the observer gets them in the order of commits.
+    pub fn load_queued(&self, endpoint: EndpointId, after: Option<DeliveryId>, limit: usize) {
+        self.send_now(Command::LoadQueued { endpoint, after, limit });
+    }
+
+    /// Runs `question` on a reading thread.
+    ///
+    /// # Errors
+    /// Whatever `question` returns, or [`StoreError::Stopped`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: ReadJob = Box::new(move |reader| {
+            if answer.send(question(reader)).is_err() {
+                tracing::debug!("whoever asked the store has gone");
+            }
+        });
+        self.reads.send(job).map_err(|_| StoreError::Stopped)?;
+        answered.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Proves the ledger; see [`crate::verify`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the journal cannot be read.
+    pub async fn verify(&self) -> Result<crate::verify::Verification, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Inspect(answer), 0).await?;
+        let inspection = answered.await.map_err(|_| StoreError::Stopped)??;
+        let proof = tokio::task::spawn_blocking(move || crate::verify::verify(&inspection));
+        proof.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Writes what waits, closes the journal and ends the writer thread.
+    pub async fn stop(&self) {
+        let (answer, answered) = oneshot::channel();
+        self.send_now(Command::Stop(answer));
+        if answered.await.is_err() {
+            tracing::debug!("the writer had stopped already");
+        }
+    }
+
+    async fn send(&self, command: Command, bytes: usize) -> Result<(), StoreError> {
+        let permits = 1 + bytes / BYTES_PER_PERMIT;
+        let permits = u32::try_from(permits.min(QUEUE_PERMITS)).expect("at most 16,384");
+        let taken = self.capacity.acquire_many(permits).await.map_err(|_| StoreError::Stopped)?;
+        taken.forget();
+        self.commands.send(Ticket { command, permits }).map_err(|_| StoreError::Stopped)
+    }
+
+    /// For commands whose number is limited by their caller.
+    fn send_now(&self, command: Command) {
+        if self.commands.send(Ticket { command, permits: 0 }).is_err() {
+            tracing::debug!("the writer has stopped");
+        }
+    }
+}
+
+fn split_keys(fresh: &[u8; 16 + KEY_BYTES]) -> ([u8; 16], [u8; KEY_BYTES]) {
+    let (mut id, mut secret) = ([0; 16], [0; KEY_BYTES]);
+    id.copy_from_slice(&fresh[..16]);
+    secret.copy_from_slice(&fresh[16..]);
+    (id, secret)
+}
+
+/// Reads the key for ids, or writes it when the journal is new; checks that the key for secrets is the right one.
+fn identity(
+    connection: &rusqlite::Connection,
+    vault: &Vault,
+    fresh: [u8; 16],
+    directory: &Path,
+) -> Result<IdCipher, OpenError> {
+    use crate::sqlite::rows;
+    const ID_KEY: &str = "id_key";
+    const KEY_CHECK: &str = "key_check";
+    if let (Some(id_key), Some(check)) = (rows::meta(connection, ID_KEY)?, rows::meta(connection, KEY_CHECK)?)
+    {
+        vault.open(KEY_CHECK, &check).map_err(|_| OpenError::SecretKey {
+            path: directory.join(crate::directory::KEY_FILE),
+            why: "is not the key that this journal was made with".into(),
+        })?;
+        let damaged = StoreError::Corrupt { table: "meta", key: 0, what: "id_key has a wrong length".into() };
+        return Ok(IdCipher::new(id_key.try_into().map_err(|_| damaged)?));
+    }
+    connection.execute_batch("begin immediate")?;
+    rows::put_meta(connection, ID_KEY, &fresh)?;
+    rows::put_meta(connection, KEY_CHECK, &vault.seal(KEY_CHECK, b"semnal")?)?;
+    connection.execute_batch("commit")?;
+    Ok(IdCipher::new(fresh))
+}
+
+fn last_configuration_key(configuration: &Configuration) -> Key {
+    let organisations = configuration.organisations().map(|o| o.id.0);
+    let endpoints = configuration.endpoints().map(|e| e.id.0);
+    let keys = configuration.keys().map(|k| k.id.0);
+    let applications = configuration
+        .organisations()
+        .flat_map(|o| configuration.applications(o.id))
+        .map(|a| a.id.0)
+        .collect::<Vec<_>>();
+    organisations.chain(endpoints).chain(keys).chain(applications).max().unwrap_or_default()
+}
+
+fn start_readers(readers: Vec<Reader>) -> Result<Sender<ReadJob>, StoreError> {
+    let (reads, received) = channel::<ReadJob>();
+    let received = Arc::new(Mutex::new(received));
+    for reader in readers {
+        let received = received.clone();
+        spawn("semnal-reader", move || {
+            loop {
+                let job = received.lock().recv();
+                match job {
+                    Ok(job) => job(&reader),
+                    Err(_) => return,
+                }
+            }
+        })?;
+    }
+    Ok(reads)
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    let spawned = std::thread::Builder::new().name(name.into()).spawn(run);
+    spawned.map(drop).map_err(|source| StoreError::File { path: name.into(), source })
+}
+
+/// Forgets the answers whose time has passed.
+fn prune_answers(journal: &mut Journal, now: UnixMillis) -> Result<(), StoreError> {
+    journal.begin()?;
+    let oldest = now - std::time::Duration::from_secs(IDEMPOTENCY_HOURS * 3_600);
+    let pruned = journal.write(Write::DeleteAnswersBefore(oldest)).and_then(|()| journal.commit());
+    match pruned {
+        Ok(()) => Ok(()),
+        // They are refused by their age as well; deleting them can wait until the disk has room.
+        Err(StoreError::Full) => {
+            journal.rollback();
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,280 @@
+//! The proof of the ledger (invariant 3): every accepted pair is in exactly one state, shown from the rows and not by
+//! subtraction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use semnal_core::delivery::DeliveryState;
+use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+
+use crate::error::StoreError;
+use crate::message::Message;
+use crate::outcome::{Outcome, RetryRow, Verdict};
+use crate::read::{ReadSource, derive_state};
+use crate::writer::Inspection;
+
+/// Messages read at once.
+const VERIFY_BATCH_ROWS: usize = 1_000;
+/// Retry rows read at once.
+const RETRY_BATCH_ROWS: usize = 10_000;
+/// 100 rows that do not balance are named; the rest are counted.
+const IMBALANCES_NAMED_MAX: usize = 100;
+
+/// What the proof found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Messages in the journal.
+    pub messages: u64,
+    /// Attempts in the journal.
+    pub attempts: u64,
+    /// Accepted pairs by state.
+    pub states: BTreeMap<&'static str, u64>,
+    /// Rows that do not balance, the first hundred of them.
+    pub imbalances: Vec<Imbalance>,
+    /// How many there are.
+    pub imbalance_count: u64,
+}
+
+/// A row that does not balance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Imbalance {
+    /// An attempt or retry row belongs to no accepted pair.
+    NotAccepted(DeliveryId, EndpointId),
+    /// Attempts are not 1..n.
+    AttemptGap(DeliveryId),
+    /// A delivered pair has no 2xx.
+    DeliveredWithout2xx(DeliveryId),
+    /// A retry row counts other attempts than there are.
+    AttemptCount(DeliveryId),
+    /// A final outcome stands beside a retry row that did not reopen the delivery, or is followed by none that did.
+    Unreachable(DeliveryId),
+    /// An undecided pair is below the low-water mark without a retry row.
+    BelowMark(DeliveryId),
+    /// The running counts differ from the derived ones: (endpoint, running, derived).
+    PendingCount(EndpointId, u64, u64),
+    /// The engine has another number of deliveries without a row in memory: (engine, derived).
+    EngineCount(u64, u64),
+}
+
+impl Verification {
+    /// Tells whether everything balances.
+    pub fn balances(&self) -> bool {
+        self.imbalance_count == 0
+    }
+
+    fn note(&mut self, imbalance: Imbalance) {
+        self.imbalance_count += 1;
+        if self.imbalances.len() < IMBALANCES_NAMED_MAX {
+            self.imbalances.push(imbalance);
+        }
+    }
+}
+
+/// Proves the ledger as of the moment of the inspection.
+pub(crate) fn verify(inspection: &Inspection) -> Result<Verification, StoreError> {
+    let mut proof = Proof {
+        inspection,
+        source: inspection.reader.source(),
+        cuts: inspection.reader.source().cuts()?.into_iter().collect(),
+        found: Verification::default(),
+        pending: HashMap::new(),
+        fresh: 0,
+        retry_rows_met: 0,
+    };
+    proof.messages()?;
+    proof.retries()?;
+    proof.counts();
+    let found = proof.found;
+    inspection.reader.end_snapshot()?;
+    Ok(found)
+}
+
+struct Proof<'a> {
+    inspection: &'a Inspection,
+    source: ReadSource<'a>,
+    cuts: HashMap<EndpointId, Key>,
+    found: Verification,
+    pending: HashMap<EndpointId, u64>,
+    fresh: u64,
+    retry_rows_met: u64,
+}
+
+impl Proof<'_> {
+    fn messages(&mut self) -> Result<(), StoreError> {
+        let mut from = Key(0);
+        loop {
+            let messages = self.source.messages_from(from, VERIFY_BATCH_ROWS)?;
+            // Outcomes before, between and after the messages of this page belong to no message.
+            let last = messages.last().map_or(Key(i64::MAX), |m| m.id.0);
+            let outcomes = self.source.outcomes(MessageId(from), MessageId(last))?;
+            let added = self.source.added(MessageId(from), MessageId(last))?;
+            self.found.attempts += outcomes.len() as u64;
+            let known: HashSet<MessageId> = messages.iter().map(|m| m.id).collect();
+            for outcome in outcomes.iter().filter(|o| !known.contains(&o.id.delivery.message)) {
+                self.found.note(Imbalance::NotAccepted(outcome.id.delivery, outcome.endpoint));
+            }
+            for message in &messages {
+                let at = outcomes.partition_point(|o| o.id.delivery.message < message.id);
+                let end = outcomes.partition_point(|o| o.id.delivery.message <= message.id);
+                let added: Vec<_> = added.iter().filter(|(d, _)| d.message == message.id).copied().collect();
+                self.message(message, &outcomes[at..end], &added)?;
+            }
+            if messages.is_empty() {
+                return Ok(());
+            }
+            from = Key(last.0 + 1);
+        }
+    }
+
+    fn message(
+        &mut self,
+        message: &Message,
+        outcomes: &[Outcome],
+        added: &[(DeliveryId, EndpointId)],
+    ) -> Result<(), StoreError> {
+        self.found.messages += 1;
+        let matched = (0u16..).zip(&message.endpoints);
+        let pairs = matched
+            .map(|(ordinal, endpoint)| (DeliveryId { message: message.id, ordinal }, *endpoint))
+            .chain(added.iter().copied());
+        let mut accounted = 0;
+        for (delivery, endpoint) in pairs {
+            let start = outcomes.partition_point(|o| o.id.delivery < delivery);
+            let end = outcomes.partition_point(|o| o.id.delivery <= delivery);
+            accounted += end - start;
+            self.pair(delivery, endpoint, &outcomes[start..end])?;
+        }
+        if accounted != outcomes.len() {
+            let pairs = message.endpoints.len() + added.len();
+            for outcome in outcomes.iter().filter(|o| usize::from(o.id.delivery.ordinal) >= pairs) {
+                self.found.note(Imbalance::NotAccepted(outcome.id.delivery, outcome.endpoint));
+            }
+        }
+        Ok(())
+    }
+
+    fn pair(
+        &mut self,
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        outcomes: &[Outcome],
+    ) -> Result<(), StoreError> {
+        let retry = self.source.retry(endpoint, delivery)?;
+        self.retry_rows_met += u64::from(retry.is_some());
+        self.attempts(delivery, endpoint, outcomes, retry.as_ref());
+        let cut = self.cuts.get(&endpoint).copied();
+        let state = derive_state(delivery, outcomes.iter(), retry.as_ref(), cut);
+        let holds = self.inspection.configuration.endpoint(endpoint).is_some_and(|e| e.state.holds());
+        let word = match state {
+            DeliveryState::Pending(_) if holds => "held",
+            DeliveryState::Pending(_) | DeliveryState::Held(_) => "pending",
+            DeliveryState::Delivered(_) => "delivered",
+            DeliveryState::Failed(_) => "failed",
+            DeliveryState::Cancelled(_) => "cancelled",
+        };
+        *self.found.states.entry(word).or_default() += 1;
+        if state.is_decided() {
+            self.decided(delivery, state, outcomes, cut);
+            return Ok(());
+        }
+        *self.pending.entry(endpoint).or_default() += 1;
+        if retry.is_none() {
+            self.fresh += 1;
+            if delivery.message.0 < self.inspection.low_water {
+                self.found.note(Imbalance::BelowMark(delivery));
+            }
+        }
+        Ok(())
+    }
+
+    fn attempts(
+        &mut self,
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        outcomes: &[Outcome],
+        retry: Option<&RetryRow>,
+    ) {
+        if outcomes.iter().any(|o| o.endpoint != endpoint) {
+            self.found.note(Imbalance::NotAccepted(delivery, endpoint));
+        }
+        if !outcomes.iter().zip(1u16..).all(|(outcome, number)| outcome.id.number == number) {
+            self.found.note(Imbalance::AttemptGap(delivery));
+        }
+        if retry.is_some_and(|row| usize::from(row.progress.attempts) != outcomes.len()) {
+            self.found.note(Imbalance::AttemptCount(delivery));
+        }
+    }
+
+    fn decided(
+        &mut self,
+        delivery: DeliveryId,
+        state: DeliveryState,
+        outcomes: &[Outcome],
+        cut: Option<Key>,
+    ) {
+        let last = outcomes.last();
+        match state {
+            DeliveryState::Delivered(_) if last.is_none_or(|o| !o.end.is_success()) => {
+                self.found.note(Imbalance::DeliveredWithout2xx(delivery));
+            }
+            // Without a cut nobody cancelled it: its last outcome asks for another attempt that no row holds.
+            DeliveryState::Cancelled(_) if cut.is_none() => {
+                self.found.note(Imbalance::Unreachable(delivery));
+            }
+            DeliveryState::Failed(_) if last.is_some_and(|o| o.verdict != Verdict::Exhausted) => {
+                self.found.note(Imbalance::Unreachable(delivery));
+            }
+            _ => {}
+        }
+    }
+
+    /// Every retry row must have been met at its pair. Only when their number differs is each one looked up.
+    fn retries(&mut self) -> Result<(), StoreError> {
+        let mut count = 0;
+        self.each_retry(|_, _| {
+            count += 1;
+            Ok(())
+        })?;
+        if count == self.retry_rows_met {
+            return Ok(());
+        }
+        self.each_retry(|proof, row| {
+            let message = proof.source.message(row.delivery.message)?;
+            let pairs = message.map(|m| proof.source.delivery_endpoints(&m)).transpose()?;
+            if !pairs.is_some_and(|p| p.contains(&(row.delivery, row.endpoint))) {
+                proof.found.note(Imbalance::NotAccepted(row.delivery, row.endpoint));
+            }
+            Ok(())
+        })
+    }
+
+    fn each_retry(
+        &mut self,
+        mut take: impl FnMut(&mut Self, RetryRow) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let rows = self.source.retry_page(after, RETRY_BATCH_ROWS)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some((last.endpoint, last.delivery));
+            for row in rows {
+                take(self, row)?;
+            }
+        }
+    }
+
+    fn counts(&mut self) {
+        let endpoints: HashSet<EndpointId> =
+            self.pending.keys().chain(self.inspection.pending.keys()).copied().collect();
+        for endpoint in endpoints {
+            let running = self.inspection.pending.get(&endpoint).copied().unwrap_or(0);
+            let derived = self.pending.get(&endpoint).copied().unwrap_or(0);
+            if running != derived {
+                self.found.note(Imbalance::PendingCount(endpoint, running, derived));
+            }
+        }
+        let engine = self.inspection.engine_fresh.unwrap_or(self.fresh);
+        if engine != self.fresh || self.inspection.fresh_total != self.fresh {
+            self.found.note(Imbalance::EngineCount(engine, self.fresh));
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! One transaction: what it writes, what it changes in memory once it is durable, and who waits for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::delivery::DeliveryState;
+use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::time::UnixMillis;
+use tokio::sync::oneshot;
+
+use super::{ChangeDone, Command, IDEMPOTENCY_HOURS, MakeChanges, Marked, StoredAnswer, Writer};
+use crate::error::StoreError;
+use crate::journal::Write;
+use crate::message::{Appended, Fingerprint, Message, NewMessage};
+use crate::observer::Committed;
+use crate::outcome::{Outcome, Report, RetryRow, Trigger, Verdict};
+use crate::read::derive_state;
+use crate::sqlite::configuration::AnswerRow;
+use crate::store::Resent;
+
+/// The staged effects of a transaction.
+pub(super) struct Batch {
+    configuration: Arc<Configuration>,
+    changed: bool,
+    messages: Vec<Arc<Message>>,
+    reports: Vec<Report>,
+    resent: Vec<RetryRow>,
+    changed_endpoints: Vec<EndpointId>,
+    deleted: Vec<(EndpointId, Key)>,
+    fingerprints: HashMap<Fingerprint, Key>,
+    answers: Vec<AnswerRow>,
+    books: Vec<BookEntry>,
+    commands: Vec<Command>,
+    waiting: Vec<Waiting>,
+    pub(super) marked: Option<Marked>,
+    pub(super) cleaned: bool,
+}
+
+/// A change of the bookkeeping that takes effect with the commit.
+enum BookEntry {
+    Fresh(Arc<Message>),
+    NotFresh(MessageId),
+    Reopened(EndpointId),
+    Decided(EndpointId),
+}
+
+/// Someone who is answered after the commit.
+enum Waiting {
+    Append(oneshot::Sender<Result<Vec<Appended>, StoreError>>, Vec<Appended>),
+    Change(oneshot::Sender<Result<ChangeDone, StoreError>>, Result<ChangeDone, StoreError>),
+    Resend(oneshot::Sender<Result<Resent, StoreError>>, Resent),
+}
+
+impl Batch {
+    pub(super) fn new(configuration: Arc<Configuration>) -> Batch {
+        Batch {
+            configuration,
+            changed: false,
+            messages: Vec::new(),
+            reports: Vec::new(),
+            resent: Vec::new(),
+            changed_endpoints: Vec::new(),
+            deleted: Vec::new(),
+            fingerprints: HashMap::new(),
+            answers: Vec::new(),
+            books: Vec::new(),
+            commands: Vec::new(),
+            waiting: Vec::new(),
+            marked: None,
+            cleaned: false,
+        }
+    }
+
+    /// Takes charge of everything that the transaction will hold.
+    pub(super) fn take(&mut self, retained: Vec<Report>, commands: Vec<Command>) {
+        self.reports = retained;
+        for command in commands {
+            match command {
+                Command::Report(reports) => self.reports.extend(reports),
+                other => self.commands.push(other),
+            }
+        }
+    }
+
+    /// Tells everyone that nothing was stored; returns the reports, which must not be lost.
+    pub(super) fn fail(self, error: &dyn Fn() -> StoreError) -> Vec<Report> {
+        let not_started = self.commands.into_iter().filter_map(|command| match command {
+            Command::Append { answer, .. } => Some(Waiting::Append(answer, Vec::new())),
+            Command::Change { answer, .. } => Some(Waiting::Change(answer, Ok(ChangeDone::Applied))),
+            Command::Resend { answer, .. } => Some(Waiting::Resend(answer, Resent::NoSuchMessage)),
+            _ => None,
+        });
+        for waiting in self.waiting.into_iter().chain(not_started) {
+            // Someone who has gone needs no answer.
+            let gone = match waiting {
+                Waiting::Append(answer, _) => answer.send(Err(error())).is_err(),
+                Waiting::Change(answer, _) => answer.send(Err(error())).is_err(),
+                Waiting::Resend(answer, _) => answer.send(Err(error())).is_err(),
+            };
+            if gone {
+                tracing::debug!("a client left before its request failed");
+            }
+        }
+        self.reports
+    }
+}
+
+impl Writer {
+    pub(super) fn write_reports(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        let since = self.keys.last();
+        let reports = std::mem::take(&mut batch.reports);
+        let mut result = Ok(());
+        for report in &reports {
+            result = self.write_report(batch, report, since);
+            if result.is_err() {
+                break;
+            }
+        }
+        batch.reports = reports;
+        result
+    }
+
+    fn write_report(&mut self, batch: &mut Batch, report: &Report, since: Key) -> Result<(), StoreError> {
+        match report {
+            Report::Attempt { outcome, progress, has_row } => {
+                self.journal.write(Write::Outcome(outcome.clone()))?;
+                let (endpoint, delivery) = (outcome.endpoint, outcome.id.delivery);
+                let due_at = match outcome.verdict {
+                    Verdict::RetryAt(at) => Some(at),
+                    _ => None,
+                };
+                if outcome.verdict.is_final() || batch.configuration.endpoint(endpoint).is_none() {
+                    self.forget(batch, endpoint, delivery, *has_row)?;
+                    batch.books.push(BookEntry::Decided(endpoint));
+                    return Ok(());
+                }
+                let trigger = Trigger::Scheduled;
+                let row = RetryRow { endpoint, delivery, progress: *progress, due_at, trigger, since };
+                self.put_row(batch, row, *has_row)
+            }
+            Report::Park { row, has_row } => {
+                if batch.configuration.endpoint(row.endpoint).is_none() {
+                    return self.forget(batch, row.endpoint, row.delivery, *has_row);
+                }
+                self.put_row(batch, RetryRow { since, ..*row }, *has_row)
+            }
+            Report::Forget { delivery, has_row } => {
+                if !has_row {
+                    batch.books.push(BookEntry::NotFresh(delivery.message));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn put_row(&mut self, batch: &mut Batch, row: RetryRow, has_row: bool) -> Result<(), StoreError> {
+        if !has_row {
+            batch.books.push(BookEntry::NotFresh(row.delivery.message));
+        }
+        self.journal.write(Write::Retry(row))
+    }
+
+    fn forget(
+        &mut self,
+        batch: &mut Batch,
+        endpoint: EndpointId,
+        delivery: DeliveryId,
+        has_row: bool,
+    ) -> Result<(), StoreError> {
+        if has_row {
+            return self.journal.write(Write::DeleteRetry(endpoint, delivery));
+        }
+        batch.books.push(BookEntry::NotFresh(delivery.message));
+        Ok(())
+    }
+
+    pub(super) fn write_commands(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        for command in std::mem::take(&mut batch.commands) {
+            match command {
+                Command::Append { messages, version, answer } => {
+                    // Whoever waits is in the batch before anything can fail.
+                    batch.waiting.push(Waiting::Append(answer, Vec::new()));
+                    let at = batch.waiting.len() - 1;
+                    let appended = self.append(batch, messages, version)?;
+                    if let Waiting::Append(_, slot) = &mut batch.waiting[at] {
+                        *slot = appended;
+                    }
+                }
+                Command::Change { idempotency, make, answer } => {
+                    batch.waiting.push(Waiting::Change(answer, Ok(ChangeDone::Applied)));
+                    let at = batch.waiting.len() - 1;
+                    let done = self.change(batch, idempotency, make)?;
+                    if let Waiting::Change(_, slot) = &mut batch.waiting[at] {
+                        *slot = done;
+                    }
+                }
+                Command::Resend { message, endpoint, asked_by, answer } => {
+                    batch.waiting.push(Waiting::Resend(answer, Resent::NoSuchMessage));
+                    let at = batch.waiting.len() - 1;
+                    let resent = self.resend(batch, message, endpoint, asked_by)?;
+                    if let Waiting::Resend(_, slot) = &mut batch.waiting[at] {
+                        *slot = resent;
+                    }
+                }
+                _ => unreachable!("take() keeps only what write_commands writes"),
+            }
+        }
+        Ok(())
+    }
+
+    fn append(
+        &mut self,
+        batch: &mut Batch,
+        messages: Vec<NewMessage>,
+        version: u64,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let mut all = Vec::with_capacity(messages.len());
+        for new in messages {
+            // A repeated request is answered from its message even when the configuration has changed since.
+            if let Some(found) = self.repeated(batch, &new)? {
+                all.push(found);
+            } else if version != batch.configuration.version {
+                all.push(Appended::Stale);
+            } else {
+                all.push(self.append_one(batch, new)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the message that the same request or the same event id made before.
+    fn repeated(&mut self, batch: &Batch, new: &NewMessage) -> Result<Option<Appended>, StoreError> {
+        let find = |fingerprint: &Fingerprint| match batch.fingerprints.get(fingerprint) {
+            Some(key) => Ok(Some(*key)),
+            None => self.duplicates.find(fingerprint),
+        };
+        if let Some(fingerprint) = &new.idempotency
+            && let Some(key) = find(fingerprint)?
+            && (self.now)().since(key.time()).as_secs() < IDEMPOTENCY_HOURS * 3_600
+        {
+            return Ok(Some(Appended::Repeated(MessageId(key))));
+        }
+        match self.event_fingerprint(new) {
+            Some(fingerprint) => Ok(find(&fingerprint)?.map(|key| Appended::EventIdExists(MessageId(key)))),
+            None => Ok(None),
+        }
+    }
+
+    fn event_fingerprint(&self, new: &NewMessage) -> Option<Fingerprint> {
+        let event_id = new.event_id.as_ref()?;
+        Some(self.cipher.fingerprint(
+            crate::store::EVENT_ID_SCOPE,
+            &[&new.application.0.0.to_be_bytes(), event_id.as_str().as_bytes()],
+        ))
+    }
+
+    fn append_one(&mut self, batch: &mut Batch, new: NewMessage) -> Result<Appended, StoreError> {
+        let event_fingerprint = self.event_fingerprint(&new);
+        let key = self.keys.next((self.now)());
+        let message = Arc::new(Message {
+            id: MessageId(key),
+            application: new.application,
+            event_type: new.event_type,
+            event_id: new.event_id,
+            channels: new.channels,
+            endpoints: new.endpoints,
+            payload: new.payload,
+            idempotency: new.idempotency,
+            event_fingerprint,
+        });
+        self.journal.write(Write::Message(message.clone()))?;
+        for fingerprint in message.idempotency.into_iter().chain(event_fingerprint) {
+            batch.fingerprints.insert(fingerprint, key);
+        }
+        batch.messages.push(message.clone());
+        batch.books.push(BookEntry::Fresh(message.clone()));
+        Ok(Appended::Created(message))
+    }
+
+    fn change(
+        &mut self,
+        batch: &mut Batch,
+        idempotency: Option<Fingerprint>,
+        make: MakeChanges,
+    ) -> Result<Result<ChangeDone, StoreError>, StoreError> {
+        let now = (self.now)();
+        if let Some(fingerprint) = &idempotency {
+            let staged = batch.answers.iter().find(|a| a.fingerprint == *fingerprint);
+            let known = staged.or_else(|| self.answers.get(fingerprint));
+            if let Some(row) = known.filter(|row| is_fresh_answer(row, now)) {
+                let answer = StoredAnswer { status: row.status, body: row.body.clone() };
+                return Ok(Ok(ChangeDone::Repeated(answer)));
+            }
+        }
+        let Some(planned) = make(&batch.configuration) else { return Ok(Ok(ChangeDone::Applied)) };
+        let mut next = (*batch.configuration).clone();
+        let mut deleted = Vec::new();
+        for change in &planned.changes {
+            deleted.extend(deleted_endpoints(&next, change));
+            if let Err(error) = next.apply(change) {
+                return Ok(Err(error.into()));
+            }
+        }
+        for change in planned.changes {
+            if let Change::PutEndpoint(endpoint) = &change {
+                batch.changed_endpoints.push(endpoint.id);
+            }
+            self.journal.write(Write::Change(Box::new(change)))?;
+        }
+        let position = self.keys.last();
+        for endpoint in deleted {
+            self.journal.write(Write::Cut(endpoint, position))?;
+            batch.deleted.push((endpoint, position));
+        }
+        if let (Some(fingerprint), Some(answer)) = (idempotency, planned.answer) {
+            let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
+            self.journal.write(Write::Answer(Box::new(row.clone())))?;
+            batch.answers.push(row);
+        }
+        batch.changed |= next.version != batch.configuration.version;
+        batch.configuration = Arc::new(next);
+        Ok(Ok(ChangeDone::Applied))
+    }
+
+    /// Makes a delivery due at once: reopens a decided one, brings a waiting one forward, or adds one.
+    fn resend(
+        &mut self,
+        batch: &mut Batch,
+        id: MessageId,
+        endpoint: EndpointId,
+        asked_by: String,
+    ) -> Result<Resent, StoreError> {
+        let source = self.journal.source();
+        let in_batch = batch.messages.iter().find(|m| m.id == id).map(|m| (**m).clone());
+        let Some(message) = in_batch.map_or_else(|| source.message(id), |m| Ok(Some(m)))? else {
+            return Ok(Resent::NoSuchMessage);
+        };
+        if batch.configuration.endpoint(endpoint).is_none() {
+            return Ok(Resent::NoSuchEndpoint);
+        }
+        let deliveries = source.delivery_endpoints(&message)?;
+        let now = (self.now)();
+        let (delivery, added) = match deliveries.iter().find(|(_, e)| *e == endpoint) {
+            Some((delivery, _)) => (*delivery, false),
+            None => {
+                let ordinal = u16::try_from(deliveries.len()).unwrap_or(u16::MAX);
+                (DeliveryId { message: id, ordinal }, true)
+            }
+        };
+        let outcomes: Vec<Outcome> =
+            source.outcomes(id, id)?.into_iter().filter(|o| o.id.delivery == delivery).collect();
+        let retry = source.retry(endpoint, delivery)?;
+        let state = derive_state(delivery, outcomes.iter(), retry.as_ref(), source.cut(endpoint)?);
+        if !added && retry.is_none() && !state.is_decided() {
+            // It is in the engine's memory: due already, or being sent at this moment.
+            return Ok(Resent::Accepted);
+        }
+        if added {
+            self.journal.write(Write::Added { delivery, endpoint, asked_by, now })?;
+        }
+        let mut progress = state.progress();
+        progress.step = 0;
+        let (trigger, since) = (Trigger::Manual, self.keys.last());
+        let row = RetryRow { endpoint, delivery, progress, due_at: Some(now), trigger, since };
+        // The row is a new one: a cut made before the request does not cancel it.
+        self.journal.write(Write::DeleteRetry(endpoint, delivery))?;
+        self.journal.write(Write::Retry(row))?;
+        let was_pending = !added && matches!(state, DeliveryState::Pending(_) | DeliveryState::Held(_));
+        if !was_pending {
+            batch.books.push(BookEntry::Reopened(endpoint));
+        }
+        batch.resent.push(row);
+        Ok(Resent::Accepted)
+    }
+
+    /// Makes the batch's effects visible, in the order: memory of this thread, configuration, engine, clients.
+    pub(super) fn publish(&mut self, batch: Batch) {
+        for entry in batch.books {
+            match entry {
+                BookEntry::Fresh(message) => self.books.add_fresh(message.id, &message.endpoints),
+                BookEntry::NotFresh(message) => self.books.remove_fresh(message),
+                BookEntry::Reopened(endpoint) => self.books.add_pending(endpoint, 1),
+                BookEntry::Decided(endpoint) => self.books.remove_pending(endpoint),
+            }
+        }
+        for message in &batch.messages {
+            self.last_message = message.id.0;
+            for fingerprint in message.idempotency.into_iter().chain(message.event_fingerprint) {
+                self.duplicates.insert(fingerprint, message.id.0);
+            }
+        }
+        self.duplicates.shift();
+        self.answers.extend(batch.answers.into_iter().map(|row| (row.fingerprint, row)));
+        if batch.cleaned {
+            self.cleanup.pop();
+        }
+        for (endpoint, position) in &batch.deleted {
+            self.books.forget_endpoint(*endpoint);
+            self.cleanup.push((*endpoint, *position));
+        }
+        if let Some(marked) = batch.marked {
+            self.marked = marked;
+        }
+        let configuration = batch.changed.then(|| batch.configuration.clone());
+        if let Some(configuration) = &configuration {
+            self.configuration.store(configuration.clone());
+        }
+        let deleted: Vec<EndpointId> = batch.deleted.iter().map(|(endpoint, _)| *endpoint).collect();
+        self.observer.committed(Committed {
+            messages: &batch.messages,
+            recovered: Vec::new(),
+            backlogs: Vec::new(),
+            reports: &batch.reports,
+            resent: &batch.resent,
+            configuration,
+            changed: &batch.changed_endpoints,
+            deleted: &deleted,
+        });
+        for waiting in batch.waiting {
+            let gone = match waiting {
+                Waiting::Append(answer, appended) => answer.send(Ok(appended)).is_err(),
+                Waiting::Change(answer, done) => answer.send(done).is_err(),
+                Waiting::Resend(answer, resent) => answer.send(Ok(resent)).is_err(),
+            };
+            if gone {
+                tracing::debug!("a client left before its answer; what it asked for is stored");
+            }
+        }
+    }
+}
+
+fn is_fresh_answer(row: &AnswerRow, now: UnixMillis) -> bool {
+    now.since(row.created_at).as_secs() < IDEMPOTENCY_HOURS * 3_600
+}
+
+/// Returns the endpoints that a change deletes.
+fn deleted_endpoints(configuration: &Configuration, change: &Change) -> Vec<EndpointId> {
+    match change {
+        Change::DeleteEndpoint(id) => vec![*id],
+        Change::DeleteApplication(id) => configuration.endpoints_of(*id).iter().map(|e| e.id).collect(),
+        _ => Vec::new(),
+    }
+}

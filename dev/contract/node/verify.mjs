@@ -1,0 +1,27 @@
+// Verifies one received request with one of the npm packages. Reads everything from the environment; prints what it
+// found as JSON. test_node.py runs it.
+import { createRequire } from "node:module";
+
+const require = createRequire(`${process.env.NODE_PACKAGES}/`);
+const { Webhook } = require(process.env.PACKAGE);
+
+const body = Buffer.from(process.env.BODY_HEX, "hex");
+const headers = JSON.parse(process.env.HEADERS);
+const otherSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+function refuses(secret, text) {
+  try {
+    new Webhook(secret).verify(text, headers);
+    return false;
+  } catch (error) {
+    return error.name === "Error" || error.constructor.name === "WebhookVerificationError";
+  }
+}
+
+console.log(
+  JSON.stringify({
+    payload: new Webhook(process.env.SECRET).verify(body, headers),
+    changedBodyRefused: refuses(process.env.SECRET, `${body} `),
+    otherSecretRefused: refuses(otherSecret, body.toString()),
+  }),
+);
