@@ -63,6 +63,8 @@ pub struct Options {
     pub sabotage: Option<Sabotage>,
     /// How long nothing may arrive before the run stops waiting for what is still missing.
     pub quiet_ms: u64,
+    /// Whether the data directory and the server's log stay afterwards.
+    pub keep: bool,
 }
 
 /// Kills.
@@ -97,6 +99,8 @@ pub struct Report {
     pub refused: u64,
     /// The last of them.
     pub refusal: Option<String>,
+    /// Where the data directory is, if it was to stay; the server's log lies beside it.
+    pub kept: Option<PathBuf>,
     /// Frames of write-ahead logs that the power cuts took.
     pub frames_lost: u64,
     /// Database pages that the power cuts took.
@@ -164,6 +168,7 @@ impl Report {
         if let Some(refusal) = &self.refusal {
             lines.push(format!("  {} answers out of order, the last: {refusal}", self.refused));
         }
+        lines.extend(self.kept.iter().map(|path| format!("  kept {}", path.display())));
         lines.push(match (self.sabotage, self.is_as_expected()) {
             (None, true) => "  as promised".to_owned(),
             (None, false) => "  PROMISES BROKEN".to_owned(),

@@ -41,6 +41,8 @@ pub struct RigPlan<'a> {
     pub endpoints: &'a [EndpointPlan],
     /// Whether every request is remembered.
     pub recording: bool,
+    /// Whether the directory stays afterwards.
+    pub keep: bool,
 }
 
 /// A server, its receiver and what was made in it.
@@ -63,7 +65,7 @@ pub struct Rig {
     pub applications: Vec<String>,
     /// The ids of the endpoints.
     pub endpoints: Vec<String>,
-    /// Removed with the rig.
+    /// Removed with the rig, unless it is to be kept.
     _directory: TempDir,
 }
 
@@ -84,6 +86,7 @@ impl Rig {
         let receiver = Receiver::start(Plan { behaviours, recording }, clock)?;
         let directory = tempfile::Builder::new()
             .prefix("semnal-harness-")
+            .disable_cleanup(plan.keep)
             .tempdir_in(plan.directory)
             .map_err(HarnessError::io(format!("making a directory in {}", plan.directory.display())))?;
         let settings = Settings {

@@ -19,6 +19,7 @@ fn options(sabotage: Option<Sabotage>) -> Options {
         connections: 8,
         seed: 1,
         sabotage,
+        keep: false,
         quiet_ms: if sabotage.is_some() { 3_000 } else { 15_000 },
     }
 }

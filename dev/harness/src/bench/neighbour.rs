@@ -87,6 +87,7 @@ fn healthy_p99_us(
         ],
         endpoints: &endpoints,
         recording: false,
+        keep: false,
     })?;
     let routes = [rig.route(0, "bench.all")];
     let payload = Template::new(options.payload_bytes);

@@ -51,6 +51,7 @@ pub(super) fn measure_idle(options: &Options, program: &Program) -> Result<Idle,
             environment: &[],
             endpoints: &[],
             recording: false,
+            keep: false,
         })?;
         clock::wait(REST);
         ready.push(rig.ready_after.as_secs_f64() * 1e3);
@@ -75,6 +76,7 @@ pub(super) fn measure_pending(
         environment: &[("SEMNAL_RETRY_SCHEDULE", NO_RETRY)],
         endpoints: &[endpoint],
         recording: false,
+        keep: false,
     })?;
     let sent = generator::run(&Load {
         address: rig.server()?.address(),

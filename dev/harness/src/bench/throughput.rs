@@ -73,6 +73,7 @@ pub fn measure(options: &Options, program: &Program, shape: &Shape) -> Result<Th
         environment: &[],
         endpoints: &endpoints,
         recording: false,
+        keep: false,
     })?;
     let routes = routes(&rig, shape);
     let payload = Template::new(options.payload_bytes);

@@ -67,6 +67,9 @@ struct Common {
     /// Milliseconds without an arrival after which what is missing is lost [default: 15000, sabotaged 5000].
     #[arg(long)]
     quiet_ms: Option<u64>,
+    /// Keep the data directory and the server's log.
+    #[arg(long)]
+    keep: bool,
     /// Where the data directory is made: on a disk, not in memory.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     directory: PathBuf,
@@ -86,6 +89,7 @@ impl Common {
             seed: self.seed,
             quiet_ms: self.quiet_ms.unwrap_or(if self.sabotage.is_some() { 5_000 } else { 15_000 }),
             sabotage: self.sabotage,
+            keep: self.keep,
         })
     }
 }

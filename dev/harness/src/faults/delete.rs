@@ -30,6 +30,7 @@ pub(super) fn run(options: &Options) -> Result<Report, HarnessError> {
         environment: &[("SEMNAL_ATTEMPT_TIMEOUT", "10s")],
         endpoints: &[plan(Behaviour::Answer(200)), plan(Behaviour::Slow(SLOW))],
         recording: true,
+        keep: options.keep,
     })?;
     let kind = Kind { route: rig.route(0, "fault.deleted"), targets: vec![KEPT, DELETED] };
     let load = Load::start(&rig.key, vec![kind], options.connections, rig.clock)?;
@@ -100,6 +101,7 @@ fn judge(options: &Options, mut rig: Rig, load: Load) -> Result<Report, HarnessE
         duplicates_bound_per_kill: duplicates_bound(2),
         refused,
         refusal,
+        kept: options.keep.then(|| rig.settings.data_dir.clone()),
         frames_lost: 0,
         pages_lost: 0,
     })

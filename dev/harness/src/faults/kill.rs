@@ -52,6 +52,7 @@ pub(super) fn run(options: &KillOptions) -> Result<Report, HarnessError> {
         environment: &environment,
         endpoints: &endpoints,
         recording: true,
+        keep: common.keep,
     })?;
     if options.power_cut {
         // Applications and keys are long on the disk when the power fails.
@@ -176,6 +177,7 @@ impl Run<'_> {
             duplicates_bound_per_kill: duplicates_bound(endpoints),
             refused,
             refusal,
+            kept: common.keep.then(|| self.rig.settings.data_dir.clone()),
             frames_lost: self.lost.frames,
             pages_lost: self.lost.pages,
         })

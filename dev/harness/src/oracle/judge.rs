@@ -83,7 +83,7 @@ fn judge_arrivals(index: &Index<'_>, judgement: &mut Judgement) -> Taken {
                 .add(Violation::AcceptedTwice, || format!("message {sequence} is {known} and {}", place()));
         }
         if let Some(&taken_us) = taken.get(&(sequence, arrival.endpoint)) {
-            index.count_repeat(taken_us, arrival.at_us, judgement);
+            index.count_repeat(taken_us, arrival, judgement);
         }
         // A body that is not the message's does not deliver the message.
         if arrival.taken && arrival.body_hash == sent.body_hash {
@@ -119,7 +119,8 @@ impl Index<'_> {
     }
 
     /// Counts a repeat of a delivery that was taken before; a crash soon after that explains it.
-    fn count_repeat(&self, taken_us: u64, at_us: u64, judgement: &mut Judgement) {
+    fn count_repeat(&self, taken_us: u64, arrival: &Arrival, judgement: &mut Judgement) {
+        let at_us = arrival.at_us;
         let kills_us = &self.history.kills_us;
         let before = kills_us.partition_point(|&kill_us| kill_us <= at_us);
         judgement.duplicates += 1;
@@ -127,6 +128,15 @@ impl Index<'_> {
         let first_after = kills_us[..before].iter().find(|&&kill_us| kill_us >= taken_us);
         if first_after.is_none_or(|kill_us| kill_us - taken_us > COMMIT_WINDOW_US) {
             judgement.unexplained += 1;
+            judgement.example(|| {
+                let (id, endpoint) = (&arrival.message, arrival.endpoint.0);
+                format!(
+                    "repeat: {id} at endpoint {endpoint}, taken at {} ms, again at {} ms, killed at {:?} ms",
+                    taken_us / 1_000,
+                    at_us / 1_000,
+                    first_after.map(|kill_us| kill_us / 1_000)
+                )
+            });
         }
     }
 
@@ -140,8 +150,12 @@ impl Index<'_> {
 impl Judgement {
     fn add(&mut self, violation: Violation, case: impl FnOnce() -> String) {
         *self.violations.entry(violation).or_default() += 1;
+        self.example(|| format!("{}: {}", violation.name(), case()));
+    }
+
+    fn example(&mut self, case: impl FnOnce() -> String) {
         if self.examples.len() < EXAMPLES_MAX {
-            self.examples.push(format!("{}: {}", violation.name(), case()));
+            self.examples.push(case());
         }
     }
 }
