@@ -18,7 +18,14 @@ use super::auth::{Caller, find_endpoint};
 use super::error::ApiError;
 use super::{messages, page, time};
 
-fn show(state: &ApiState, application: ApplicationId, it: &Outcome) -> Value {
+/// Whether answers hold what was received, or only what happened.
+#[derive(Clone, Copy)]
+enum Content {
+    Shown,
+    Left,
+}
+
+fn show(state: &ApiState, application: ApplicationId, it: &Outcome, content: Content) -> Value {
     let ids = state.store.ids();
     let success = it.end.is_success();
     let (cause, detail) = match &it.end {
@@ -30,7 +37,10 @@ fn show(state: &ApiState, application: ApplicationId, it: &Outcome) -> Value {
         "msgId": messages::public_id(state, application, it.id.delivery.message),
         "endpointId": ids.encode(IdKind::Endpoint, application.partition(), it.endpoint.0),
         "url": it.url,
-        "response": String::from_utf8_lossy(&it.response_body),
+        "response": match content {
+            Content::Shown => String::from_utf8_lossy(&it.response_body),
+            Content::Left => "".into(),
+        },
         "responseStatusCode": it.end.status().unwrap_or(0),
         "responseDurationMs": it.phases.total_ms(),
         "status": if success { 0 } else { 2 },
@@ -56,7 +66,9 @@ pub(super) async fn list_by_message(
     let mut all = state.store.read(move |reader| reader.attempts(id)).await?;
     all.sort_by_key(|o| std::cmp::Reverse((o.started_at, o.id)));
     let position = |o: &Outcome| state.store.ids().encode_attempt(o.id);
-    let page = page::cut(&all, &from, limit, position, |o| show(&state, application, o));
+    let left = parameter(&query, "with_content") == Some("false");
+    let content = if left { Content::Left } else { Content::Shown };
+    let page = page::cut(&all, &from, limit, position, |o| show(&state, application, o, content));
     Ok(axum::Json(page).into_response())
 }
 
@@ -72,7 +84,7 @@ pub(super) async fn get(
     let id = state.store.ids().decode_attempt(&attempt).map_err(|_| missing())?;
     let all = state.store.read(move |reader| reader.attempts(message)).await?;
     let it = all.iter().find(|o| o.id == id).ok_or_else(missing)?;
-    Ok(answer(StatusCode::OK, &show(&state, application, it)))
+    Ok(answer(StatusCode::OK, &show(&state, application, it, Content::Shown)))
 }
 
 pub(super) async fn resend(
