@@ -366,15 +366,20 @@ pub(super) async fn rotate_secret(
     };
     let now = state.now();
     let shown = state.clone();
-    let idempotency = caller.idempotency;
     let plan = move |configuration: &Configuration| {
         let application = caller.application(&shown, configuration, &app)?;
         let mut it = (*find_endpoint(&shown, configuration, application.id, &endpoint)?).clone();
         it.rotate_secret(secret, now, now + Duration::from_secs(grace));
         it.updated_at = now;
-        let answer = stored(StatusCode::NO_CONTENT, &Value::Null);
+        // Svix's reference has 204 here; its newest SDKs read the new key, the older ones ignore it. It is not kept
+        // for a repetition of the request: a secret is never stored in the clear.
+        let key = it.secrets.first().map(|s| s.secret.verification_key());
         let changes = vec![Change::PutEndpoint(Box::new(it))];
-        Ok::<_, ApiError>(ChangePlan { changes, answer, value: (StatusCode::NO_CONTENT, Value::Null) })
+        Ok::<_, ApiError>(ChangePlan {
+            changes,
+            answer: None,
+            value: (StatusCode::OK, json!({ "key": key })),
+        })
     };
-    applied(state.store.change(idempotency, plan).await??)
+    applied(state.store.change(None, plan).await??)
 }
