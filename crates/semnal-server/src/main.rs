@@ -1,10 +1,17 @@
-//! The semnal binary: command line, configuration, HTTP API, wiring. It does not serve yet: docs/roadmap.md says what
-//! comes first.
+//! The semnal binary: command line, configuration, HTTP API, wiring. The only crate that reads the environment.
 
-use std::io::Write;
-use std::process::ExitCode;
+mod api;
+mod cli;
+mod configuration;
+mod control_client;
+mod keys;
+mod listener;
+mod seed;
+mod serve;
 
-fn main() -> ExitCode {
-    let told = writeln!(std::io::stderr(), "semnal: the server is not finished; see docs/roadmap.md");
-    if told.is_ok() { ExitCode::from(3) } else { ExitCode::FAILURE }
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
 }

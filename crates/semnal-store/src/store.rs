@@ -26,7 +26,7 @@ use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::SqliteJournal;
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::vault::{KEY_BYTES, Vault};
-use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, StoredAnswer, Ticket, Writer};
+use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, Ticket, Writer};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -109,6 +109,15 @@ pub enum Resent {
     NoSuchMessage,
     /// The endpoint does not exist.
     NoSuchEndpoint,
+}
+
+/// An answer that is given again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// What became of a change.
