@@ -173,7 +173,10 @@ impl Report {
             (None, true) => "  as promised".to_owned(),
             (None, false) => "  PROMISES BROKEN".to_owned(),
             (Some(sabotage), true) => format!("  the sabotage ({sabotage:?}) was caught, as it must be"),
-            (Some(sabotage), false) => format!("  THE SABOTAGE ({sabotage:?}) WENT UNNOTICED"),
+            (Some(sabotage), false) => format!(
+                "  THE SABOTAGE ({sabotage:?}) WENT UNNOTICED; a server built without the feature fault-injection \
+                 ignores it"
+            ),
         });
         lines.join("\n")
     }

@@ -14,6 +14,9 @@ mod tests;
 /// A delivery that was taken longer than this before a kill was committed by then, and may not be repeated for it.
 pub const COMMIT_WINDOW_US: u64 = 1_000_000;
 
+/// A request may lie in the receiver's socket for so long after the server that wrote it was killed.
+pub const SOCKET_WINDOW_US: u64 = 250_000;
+
 /// The number of an endpoint in its run: its path at the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct EndpointNumber(pub u32);
@@ -211,7 +214,8 @@ pub struct Judgement {
     pub arrivals: u64,
     /// Requests that arrived after their pair had been answered with 2xx.
     pub duplicates: u64,
-    /// Those of them that no kill explains: none came within [`COMMIT_WINDOW_US`] after the delivery was taken.
+    /// Those of them that no kill explains: none came within [`COMMIT_WINDOW_US`] after, or
+    /// [`SOCKET_WINDOW_US`] before, the delivery was taken.
     pub unexplained: u64,
     /// All of them, by the number of kills before them: the first entry is before any kill.
     pub duplicates_by_kill: Vec<u64>,

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::oracle::{
-    Arrival, COMMIT_WINDOW_US, EndpointNumber, History, Judgement, Sent, Verified, Violation,
+    Arrival, COMMIT_WINDOW_US, EndpointNumber, History, Judgement, SOCKET_WINDOW_US, Sent, Verified,
+    Violation,
 };
 
 /// How many cases are put into words.
@@ -125,19 +126,19 @@ impl Index<'_> {
         let before = kills_us.partition_point(|&kill_us| kill_us <= at_us);
         judgement.duplicates += 1;
         judgement.duplicates_by_kill[before] += 1;
-        let first_after = kills_us[..before].iter().find(|&&kill_us| kill_us >= taken_us);
-        if first_after.is_none_or(|kill_us| kill_us - taken_us > COMMIT_WINDOW_US) {
-            judgement.unexplained += 1;
-            judgement.example(|| {
-                let (id, endpoint) = (&arrival.message, arrival.endpoint.0);
-                format!(
-                    "repeat: {id} at endpoint {endpoint}, taken at {} ms, again at {} ms, killed at {:?} ms",
-                    taken_us / 1_000,
-                    at_us / 1_000,
-                    first_after.map(|kill_us| kill_us / 1_000)
-                )
-            });
+        let explains = |kill_us: &u64| {
+            (taken_us.saturating_sub(SOCKET_WINDOW_US)..=taken_us + COMMIT_WINDOW_US).contains(kill_us)
+        };
+        if kills_us[..before].iter().any(explains) {
+            return;
         }
+        judgement.unexplained += 1;
+        judgement.example(|| {
+            let (id, endpoint) = (&arrival.message, arrival.endpoint.0);
+            let kills: Vec<u64> = kills_us[..before].iter().rev().take(3).map(|us| us / 1_000).collect();
+            let (taken, again) = (taken_us / 1_000, at_us / 1_000);
+            format!("repeat: {id} at endpoint {endpoint}, taken at {taken} ms, again at {again} ms; kills {kills:?}")
+        });
     }
 
     fn is_stopped(&self, arrival: &Arrival) -> bool {
