@@ -1,0 +1,6 @@
+//! The store from outside: one conformance suite on both backends, a model of the ledger, faults, and a proof that
+//! `verify` notices each kind of damage.
+
+mod conformance;
+mod fixture;
+mod recorder;
