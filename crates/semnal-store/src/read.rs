@@ -1,6 +1,7 @@
 //! Reading the journal: by id, attempts of a message, the newest messages of an application, and the state of a
 //! delivery. Readers have connections of their own and never hold the writer up.
 
+use std::ops::Bound;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -233,7 +234,8 @@ impl ReadSource<'_> {
                 let tables = tables.lock();
                 let owner = |(id, m): (&MessageId, &std::sync::Arc<Message>)| (*id, m.application);
                 Ok(if newer {
-                    tables.messages.range(MessageId(Key(from.0 + 1))..).take(limit).map(owner).collect()
+                    let beyond = (Bound::Excluded(MessageId(from)), Bound::Unbounded);
+                    tables.messages.range(beyond).take(limit).map(owner).collect()
                 } else {
                     tables.messages.range(..MessageId(from)).rev().take(limit).map(owner).collect()
                 })
@@ -258,7 +260,8 @@ impl ReadSource<'_> {
             ReadSource::Sqlite(connection) => rows::fingerprints_after(connection, after, limit),
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
-                let range = tables.messages.range(MessageId(Key(after.0 + 1))..).take(limit);
+                let beyond = (Bound::Excluded(MessageId(after)), Bound::Unbounded);
+                let range = tables.messages.range(beyond).take(limit);
                 Ok(range.map(|(id, m)| (id.0, m.idempotency, m.event_fingerprint)).collect())
             }
         }

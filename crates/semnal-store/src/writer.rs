@@ -324,8 +324,7 @@ impl Writer {
                 self.observer.loaded(Loaded::Queued { endpoint, rows, complete });
             }
             Command::Inspect(answer) => {
-                let inspection = self.journal.reader().and_then(|reader| {
-                    reader.begin_snapshot()?;
+                let inspection = self.journal.snapshot().and_then(|reader| {
                     Ok(Inspection {
                         reader,
                         configuration: self.configuration.load_full(),

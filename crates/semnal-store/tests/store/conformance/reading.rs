@@ -15,6 +15,7 @@ on_every_backend! {
     newer_messages_come_oldest_first,
     a_page_goes_on_where_the_one_before_ended,
     a_page_holds_only_wanted_messages_of_the_application,
+    a_page_from_either_end_of_the_keys_is_fine,
     an_error_of_the_question_is_handed_back,
 }
 
@@ -107,6 +108,18 @@ async fn a_page_holds_only_wanted_messages_of_the_application(world: World) {
     }
     let found = page(&world, first, Key(0), true, 4).await;
     assert_eq!(ids(&found), wanted);
+}
+
+async fn a_page_from_either_end_of_the_keys_is_fine(world: World) {
+    let application = world.application().await;
+    let all = fill(&world, application, 1).await;
+    for (from, newer, expected) in
+        [(i64::MAX, true, 0), (i64::MAX, false, 1), (i64::MIN, true, 1), (i64::MIN, false, 0)]
+    {
+        let found = page(&world, application, Key(from), newer, 10).await;
+        assert_eq!(found.messages.len(), expected, "from {from}, newer {newer}");
+    }
+    assert_eq!(all.len(), 1);
 }
 
 async fn an_error_of_the_question_is_handed_back(world: World) {

@@ -20,6 +20,7 @@ on_every_backend! {
     a_report_about_a_deleted_endpoint_is_kept_but_revives_nothing,
     a_park_of_a_deleted_endpoint_leaves_no_row,
     a_forgotten_delivery_is_no_longer_counted,
+    reports_of_one_transaction_are_applied_in_their_order,
 }
 
 fn progress(attempts: u16, step: u16) -> Progress {
@@ -168,5 +169,25 @@ async fn a_forgotten_delivery_is_no_longer_counted(world: World) {
     world.delete_endpoint(endpoints[0]).await;
     world.report(vec![Report::Forget { delivery: delivery(&it, 0), has_row: false }]).await;
     *world.heard.without_row.lock() = Some(0);
+    world.assert_balanced().await;
+}
+
+async fn reports_of_one_transaction_are_applied_in_their_order(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    let id = delivery(&it, 0);
+    let gate = world.hold_writer();
+    for report in [
+        park(id, endpoints[0], 0, false),
+        attempt(id, endpoints[0], 1, Verdict::RetryAt(START), true),
+        attempt(id, endpoints[0], 2, Verdict::Exhausted, true),
+    ] {
+        world.store.report(vec![report]).await.unwrap();
+    }
+    let resent = begin(world.resend(it.id, endpoints[0]));
+    gate.open();
+    resent.await;
+    assert_eq!(world.heard.look(|h| h.resent[0].progress), progress(2, 0));
+    assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Pending(progress(2, 0)));
     world.assert_balanced().await;
 }

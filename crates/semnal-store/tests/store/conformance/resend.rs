@@ -14,8 +14,11 @@ on_every_backend! {
     a_waiting_delivery_is_brought_forward,
     a_held_delivery_is_brought_forward,
     an_endpoint_that_was_not_matched_gets_a_delivery_of_its_own,
+    two_endpoints_that_were_not_matched_get_two_deliveries,
+    two_requests_in_one_transaction_give_one_delivery,
     a_delivery_in_memory_gets_no_second_row,
     a_message_of_the_same_transaction_can_be_sent_again,
+    a_delivery_decided_in_the_same_transaction_is_reopened,
     a_missing_message_or_endpoint_is_said_to_be_missing,
     a_reopened_delivery_can_be_delivered_and_reopened_again,
 }
@@ -80,6 +83,31 @@ async fn an_endpoint_that_was_not_matched_gets_a_delivery_of_its_own(world: Worl
     world.assert_balanced().await;
 }
 
+async fn two_endpoints_that_were_not_matched_get_two_deliveries(world: World) {
+    let (application, endpoints) = world.tenant(2).await;
+    let it = world.append_one(message(application, &[])).await;
+    let gate = world.hold_writer();
+    let first = begin(world.resend(it.id, endpoints[1]));
+    let second = begin(world.resend(it.id, endpoints[0]));
+    gate.open();
+    assert_eq!((first.await, second.await), (Resent::Accepted, Resent::Accepted));
+    let found: Vec<_> = world.deliveries(it.id).await.iter().map(|d| (d.id, d.endpoint)).collect();
+    assert_eq!(found, [(delivery(&it, 0), endpoints[1]), (delivery(&it, 1), endpoints[0])]);
+    world.assert_balanced().await;
+}
+
+async fn two_requests_in_one_transaction_give_one_delivery(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let it = world.append_one(message(application, &[])).await;
+    let gate = world.hold_writer();
+    let first = begin(world.resend(it.id, endpoints[0]));
+    let second = begin(world.resend(it.id, endpoints[0]));
+    gate.open();
+    assert_eq!((first.await, second.await), (Resent::Accepted, Resent::Accepted));
+    assert_eq!(world.deliveries(it.id).await.len(), 1);
+    world.assert_balanced().await;
+}
+
 async fn a_delivery_in_memory_gets_no_second_row(world: World) {
     let (application, endpoints) = world.tenant(1).await;
     let it = world.append_one(message(application, &endpoints)).await;
@@ -103,6 +131,22 @@ async fn a_message_of_the_same_transaction_can_be_sent_again(world: World) {
     assert_eq!((matched.await, other.await), (Resent::Accepted, Resent::Accepted));
     let dues: Vec<_> = world.deliveries(next).await.iter().map(|d| d.due_at).collect();
     assert_eq!(dues, [None, Some(START)]);
+    world.assert_balanced().await;
+}
+
+async fn a_delivery_decided_in_the_same_transaction_is_reopened(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    let gate = world.hold_writer();
+    let resent = begin(world.resend(it.id, endpoints[0]));
+    world
+        .store
+        .report(vec![attempt(delivery(&it, 0), endpoints[0], 1, Verdict::Delivered, false)])
+        .await
+        .unwrap();
+    gate.open();
+    assert_eq!(resent.await, Resent::Accepted);
+    assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Pending(progress(1, 0)));
     world.assert_balanced().await;
 }
 
