@@ -83,6 +83,16 @@ pub struct RetryRow {
     pub since: Key,
 }
 
+/// The retry rows of one endpoint, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RetryCount {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) rows: u64,
+    pub(crate) without_time: u64,
+    /// The greatest [`RetryRow::since`] among them.
+    pub(crate) last_since: Key,
+}
+
 /// A place in the order of due rows: time, endpoint, delivery.
 pub type DueCursor = (UnixMillis, EndpointId, DeliveryId);
 

@@ -12,7 +12,7 @@ use semnal_core::time::UnixMillis;
 use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
 use crate::message::{Fingerprint, Message};
-use crate::outcome::{DueCursor, Outcome, RetryRow, Verdict};
+use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::{self, rows};
 
 /// 100,000 rows are looked at for one page of a list at most; a page that ends there is short and goes on at its
@@ -357,17 +357,20 @@ impl ReadSource<'_> {
         }
     }
 
-    pub(crate) fn retry_counts(&self) -> Result<Vec<(EndpointId, u64, u64)>, StoreError> {
+    pub(crate) fn retry_counts(&self) -> Result<Vec<RetryCount>, StoreError> {
         match self {
             ReadSource::Sqlite(connection) => rows::retry_counts(connection),
             ReadSource::Memory(tables) => {
-                let mut counts = std::collections::BTreeMap::<EndpointId, (u64, u64)>::new();
+                let mut counts = std::collections::BTreeMap::<EndpointId, RetryCount>::new();
                 for row in tables.lock().retries.values() {
-                    let count = counts.entry(row.endpoint).or_default();
-                    count.0 += 1;
-                    count.1 += u64::from(row.due_at.is_none());
+                    let endpoint = row.endpoint;
+                    let none = RetryCount { endpoint, rows: 0, without_time: 0, last_since: row.since };
+                    let count = counts.entry(endpoint).or_insert(none);
+                    count.rows += 1;
+                    count.without_time += u64::from(row.due_at.is_none());
+                    count.last_since = count.last_since.max(row.since);
                 }
-                Ok(counts.into_iter().map(|(endpoint, (all, queued))| (endpoint, all, queued)).collect())
+                Ok(counts.into_values().collect())
             }
         }
     }

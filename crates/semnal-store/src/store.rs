@@ -191,14 +191,16 @@ impl Opened {
         let duplicates = Duplicates::open(duplicates_in.as_deref(), &source)?;
         let last_message = source.last_message()?.unwrap_or_default();
         let marked = source.meta_number(LOW_WATER)?.unwrap_or(0);
-        let mut last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0)).max(last_message);
-        last = last.max(last_configuration_key(&configuration));
         let mut books = Bookkeeping::default();
         #[cfg(feature = "fault-injection")]
         let skip = options.sabotage == Some(Sabotage::NoRecovery);
         #[cfg(not(feature = "fault-injection"))]
         let skip = false;
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
+        let last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0))
+            .max(last_message)
+            .max(last_configuration_key(&configuration))
+            .max(found.last_position);
         let cleanup = source.cuts()?;
         let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let checkpointer = match &journal {

@@ -11,7 +11,7 @@ use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
 use crate::message::{Fingerprint, Message};
-use crate::outcome::{DueCursor, Outcome, RetryRow, Trigger, Verdict};
+use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Trigger, Verdict};
 
 const INSERT_MESSAGE: &str =
     "insert into message (key, partition, application, event_type, event_id, channels,
@@ -326,11 +326,15 @@ pub(crate) fn retry_queued(
     collect(connection, &sql, params![endpoint.0.0, message, ordinal, limit], read_retry)
 }
 
-/// Returns how many rows each endpoint has: all, and those without a time.
-pub(crate) fn retry_counts(connection: &Connection) -> Result<Vec<(EndpointId, u64, u64)>, StoreError> {
-    let sql =
-        "select endpoint, count(*), count(*) - count(due_at) from retry group by endpoint order by endpoint";
-    collect(connection, sql, [], |row| Ok((EndpointId(Key(row.get(0)?)), row.get(1)?, row.get(2)?)))
+/// Returns how many rows each endpoint has.
+pub(crate) fn retry_counts(connection: &Connection) -> Result<Vec<RetryCount>, StoreError> {
+    let sql = "select endpoint, count(*), count(*) - count(due_at), max(since) from retry
+        group by endpoint order by endpoint";
+    collect(connection, sql, [], |row| {
+        let endpoint = EndpointId(Key(row.get(0)?));
+        let last_since = Key(row.get(3)?);
+        Ok(RetryCount { endpoint, rows: row.get(1)?, without_time: row.get(2)?, last_since })
+    })
 }
 
 /// Returns retry rows in the order of their key, after `after`, for `verify`.

@@ -308,10 +308,8 @@ impl Writer {
             }
             self.journal.write(Write::Change(Box::new(change)))?;
         }
-        let position = self.keys.last();
-        for endpoint in deleted {
-            self.journal.write(Write::Cut(endpoint, position))?;
-            batch.deleted.push((endpoint, position));
+        if !deleted.is_empty() {
+            self.cut(batch, deleted, now)?;
         }
         if let (Some(fingerprint), Some(answer)) = (idempotency, planned.answer) {
             let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
@@ -321,6 +319,23 @@ impl Writer {
         batch.changed |= next.version != batch.configuration.version;
         batch.configuration = Arc::new(next);
         Ok(Ok(ChangeDone::Applied))
+    }
+
+    /// Cancels what deleted endpoints have not been sent. The position is a key of its own, and so is the one after
+    /// it: whatever came before lies below the position, whatever comes later above.
+    fn cut(
+        &mut self,
+        batch: &mut Batch,
+        deleted: Vec<EndpointId>,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let position = self.keys.next(now);
+        self.keys.next(now);
+        for endpoint in deleted {
+            self.journal.write(Write::Cut(endpoint, position))?;
+            batch.deleted.push((endpoint, position));
+        }
+        Ok(())
     }
 
     /// Makes a delivery due at once: reopens a decided one, brings a waiting one forward, or adds one.

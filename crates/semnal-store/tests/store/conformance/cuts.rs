@@ -16,6 +16,9 @@ on_every_backend! {
     a_message_appended_before_the_deletion_in_one_transaction_is_cancelled,
     a_row_written_in_the_transaction_of_the_deletion_is_cancelled,
     a_resend_before_the_deletion_in_one_transaction_is_cancelled,
+    a_resend_after_the_cut_survives_it,
+    a_message_after_the_cut_survives_it,
+    a_deletion_after_a_crash_cancels_rows_written_before_it,
 }
 
 fn progress(attempts: u16, step: u16) -> Progress {
@@ -163,6 +166,46 @@ async fn a_resend_before_the_deletion_in_one_transaction_is_cancelled(world: Wor
     assert_eq!(resent.await, Resent::Accepted);
     delete.await;
     assert_eq!(late.await, Resent::NoSuchEndpoint);
+    assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Cancelled(progress(0, 0)));
+    wait_until_clean(&world, endpoints[0]);
+    world.assert_balanced().await;
+}
+
+async fn a_resend_after_the_cut_survives_it(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    world.report(vec![park(delivery(&it, 0), endpoints[0], 0, false)]).await;
+    world.delete_endpoint(endpoints[0]).await;
+    wait_until_clean(&world, endpoints[0]);
+    put_again(&world, endpoints[0], application).await;
+    assert_eq!(world.resend(it.id, endpoints[0]).await, Resent::Accepted);
+    let world = world.crash();
+    assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Pending(progress(0, 0)));
+    world.assert_balanced().await;
+    let world = world.restart().await;
+    assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Pending(progress(0, 0)));
+}
+
+async fn a_message_after_the_cut_survives_it(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    world.delete_endpoint(endpoints[0]).await;
+    let world = world.crash();
+    put_again(&world, endpoints[0], application).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Pending(progress(0, 0)));
+    world.assert_balanced().await;
+}
+
+async fn a_deletion_after_a_crash_cancels_rows_written_before_it(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    for _ in 0..5 {
+        // Keys that nothing is stored under: after a crash only the rows tell that they were given out.
+        world.store.next_key();
+    }
+    world.report(vec![park(delivery(&it, 0), endpoints[0], 0, false)]).await;
+    let world = world.crash();
+    world.delete_endpoint(endpoints[0]).await;
     assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Cancelled(progress(0, 0)));
     wait_until_clean(&world, endpoints[0]);
     world.assert_balanced().await;

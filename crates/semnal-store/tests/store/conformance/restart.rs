@@ -14,6 +14,7 @@ on_every_backend! {
     endpoints_with_a_backlog_are_told_at_start,
     a_stopped_store_says_so,
     what_was_handed_over_before_the_stop_is_written,
+    keys_go_on_after_a_restart_although_the_clock_stands_still,
 }
 
 fn recovered(world: &World) -> Vec<DeliveryId> {
@@ -121,4 +122,12 @@ async fn what_was_handed_over_before_the_stop_is_written(world: World) {
     let world = world.restart().await;
     assert_eq!(world.attempts(it.id).await.len(), 1);
     assert_eq!(recovered(&world), []);
+}
+
+async fn keys_go_on_after_a_restart_although_the_clock_stands_still(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    world.delete_endpoint(endpoints[0]).await;
+    let world = world.crash();
+    let again = world.endpoint(application).await;
+    assert!(again > endpoints[0], "the key of a deleted endpoint is not given out again");
 }
