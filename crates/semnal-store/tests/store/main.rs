@@ -4,3 +4,4 @@
 mod conformance;
 mod fixture;
 mod recorder;
+mod verify_breaks;

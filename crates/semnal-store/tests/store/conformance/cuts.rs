@@ -19,6 +19,7 @@ on_every_backend! {
     a_resend_after_the_cut_survives_it,
     a_message_after_the_cut_survives_it,
     a_deletion_after_a_crash_cancels_rows_written_before_it,
+    the_ledger_balances_before_the_engine_has_forgotten_what_was_cancelled,
 }
 
 fn progress(attempts: u16, step: u16) -> Progress {
@@ -208,5 +209,16 @@ async fn a_deletion_after_a_crash_cancels_rows_written_before_it(world: World) {
     world.delete_endpoint(endpoints[0]).await;
     assert_eq!(world.deliveries(it.id).await[0].state, DeliveryState::Cancelled(progress(0, 0)));
     wait_until_clean(&world, endpoints[0]);
+    world.assert_balanced().await;
+}
+
+async fn the_ledger_balances_before_the_engine_has_forgotten_what_was_cancelled(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let appended = world.append(vec![message(application, &endpoints); 3]).await;
+    *world.heard.without_row.lock() = Some(3);
+    world.delete_endpoint(endpoints[0]).await;
+    world.assert_balanced().await;
+    world.report(appended.iter().map(|a| forget(delivery(&created(a), 0))).collect()).await;
+    *world.heard.without_row.lock() = Some(0);
     world.assert_balanced().await;
 }
