@@ -230,7 +230,8 @@ impl Writer {
                 Command::Stop(answer) => stop = Some(answer),
             }
         }
-        if !writes.is_empty() || !self.retained.is_empty() || !self.cleanup.is_empty() {
+        // While the disk is full each turn tries to write: only that shows that there is room again.
+        if !writes.is_empty() || self.full || !self.cleanup.is_empty() {
             self.write_batch(writes)?;
         }
         for command in reads {
@@ -257,9 +258,9 @@ impl Writer {
                 self.journal.rollback();
                 if !self.full {
                     tracing::error!("the disk is full: no event is accepted and no attempt started");
+                    self.full = true;
+                    self.observer.disk_full(true);
                 }
-                self.full = true;
-                self.observer.disk_full(true);
                 self.retained = batch.fail(&|| StoreError::Full);
                 Ok(())
             }
@@ -296,11 +297,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the low-water mark when it has moved and the last time is a while ago.
+    /// Writes the low-water mark when it has moved and the last time is a while ago, and as a trial while the disk is
+    /// full: a transaction without a row would succeed.
     fn mark(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
         let now = (self.now)();
         let position = self.books.low_water(self.last_message);
-        if position == self.marked.position || now.0 - self.marked.at.0 < MARK_INTERVAL_MS {
+        let early = now.0 - self.marked.at.0 < MARK_INTERVAL_MS;
+        if !self.full && (early || position == self.marked.position) {
             return Ok(());
         }
         self.journal.write(Write::Meta(LOW_WATER, position.0))?;

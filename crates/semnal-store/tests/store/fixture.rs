@@ -5,7 +5,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Waker};
 
 use bytes::Bytes;
@@ -229,6 +229,13 @@ impl World {
 
     /// Keeps the writer busy until the gate is opened, so that everything asked for meanwhile shares one transaction.
     pub(crate) fn hold_writer(&self) -> Gate {
+        let gate = self.queue_gate();
+        gate.wait_until_entered();
+        gate
+    }
+
+    /// The same, once the writer comes to it.
+    pub(crate) fn queue_gate(&self) -> Gate {
         let (entered, arrived) = channel();
         let (open, opened) = channel::<()>();
         let change = self.store.change(None, move |_| {
@@ -237,17 +244,22 @@ impl World {
             Err::<ChangePlan<()>, ()>(())
         });
         drop(begin(change));
-        arrived.recv().unwrap();
-        Gate { open }
+        Gate { arrived, open }
     }
 }
 
 /// See [`World::hold_writer`].
 pub(crate) struct Gate {
+    arrived: Receiver<()>,
     open: Sender<()>,
 }
 
 impl Gate {
+    /// Waits until the writer stands before the gate: it has taken everything that waited then into one transaction.
+    pub(crate) fn wait_until_entered(&self) {
+        self.arrived.recv().unwrap();
+    }
+
     pub(crate) fn open(self) {
         self.open.send(()).unwrap();
     }

@@ -2,6 +2,7 @@
 //! `verify` notices each kind of damage.
 
 mod conformance;
+mod faults;
 mod fixture;
 mod recorder;
 mod verify_breaks;
