@@ -263,7 +263,8 @@ impl Store {
     /// Stores messages that were matched against the configuration of `version`, and answers when they are durable.
     ///
     /// # Errors
-    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored.
+    /// [`StoreError::Full`]: nothing was stored. [`StoreError::Stopped`]: whether anything was stored shows after the
+    /// next start.
     pub async fn append(&self, messages: Vec<NewMessage>, version: u64) -> Result<Vec<Appended>, StoreError> {
         let bytes: usize = messages.iter().map(|m| m.payload.len()).sum();
         let (answer, answered) = oneshot::channel();
@@ -321,7 +322,7 @@ impl Store {
     /// Makes a delivery due at once, whatever its state; adds it when the message had not matched the endpoint.
     ///
     /// # Errors
-    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored.
+    /// [`StoreError::Full`]: nothing was stored. [`StoreError::Stopped`] as for [`Store::append`].
     pub async fn resend(
         &self,
         message: MessageId,

@@ -144,9 +144,27 @@ enum End {
     Failed(StoreError),
 }
 
+/// Tells everyone when the thread ends by a panic: nobody may wait for a writer that is gone.
+struct Alarm {
+    observer: Arc<dyn Observer>,
+    capacity: Arc<Semaphore>,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the store stops: its writer panicked");
+            self.observer.stopped(&StoreError::Stopped);
+        }
+        self.capacity.close();
+    }
+}
+
 impl Writer {
-    /// Serves until it is told to stop, every sender is gone, or the disk fails.
+    /// Serves until it is told to stop, every sender is gone, or the disk fails. Whoever waits for a permit then is
+    /// told as well.
     pub(crate) fn run(mut self) {
+        let _alarm = Alarm { observer: self.observer.clone(), capacity: self.capacity.clone() };
         let end = loop {
             if let Some(end) = self.turn() {
                 break end;
@@ -165,7 +183,6 @@ impl Writer {
             }
             End::Abandoned => self.close(),
         }
-        self.capacity.close();
     }
 
     /// One batch.

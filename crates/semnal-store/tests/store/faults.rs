@@ -226,3 +226,18 @@ async fn a_request_that_waits_for_a_permit_is_told_that_the_store_has_stopped() 
     assert!(matches!(first.await, Err(StoreError::Stopped)));
     assert!(matches!(second.await, Err(StoreError::Stopped)));
 }
+
+#[tokio::test]
+async fn a_change_that_panics_stops_the_store_and_everyone_is_told() {
+    let world = World::memory();
+    let application = world.application().await;
+    let version = world.store.configuration().version;
+    let gate = world.hold_writer();
+    let change = begin(world.store.change(None, |_| -> Result<ChangePlan<()>, ()> { panic!("a bug") }));
+    let append = begin(world.store.append(vec![message(application, &[])], version));
+    gate.open();
+    assert!(matches!(change.await, Err(StoreError::Stopped)));
+    assert!(matches!(append.await, Err(StoreError::Stopped)));
+    world.heard.wait_for("the end", |h| (h.stopped.len() == 1).then_some(()));
+    assert!(matches!(world.store.report(vec![]).await, Err(StoreError::Stopped)));
+}
