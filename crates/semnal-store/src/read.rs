@@ -11,7 +11,7 @@ use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
-use crate::message::{Fingerprint, Message};
+use crate::message::{FingerprintRow, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::{self, rows};
 
@@ -250,12 +250,11 @@ impl ReadSource<'_> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "three columns of one row")]
     pub(crate) fn fingerprints_after(
         &self,
         after: Key,
         limit: usize,
-    ) -> Result<Vec<(Key, Option<Fingerprint>, Option<Fingerprint>)>, StoreError> {
+    ) -> Result<Vec<FingerprintRow>, StoreError> {
         match self {
             ReadSource::Sqlite(connection) => rows::fingerprints_after(connection, after, limit),
             ReadSource::Memory(tables) => {

@@ -217,7 +217,7 @@ impl Opened {
             journal,
             commands: received,
             capacity: capacity.clone(),
-            observer: observer.clone(),
+            observer,
             configuration: configuration.clone(),
             keys: keys.clone(),
             now: now.clone(),
@@ -232,7 +232,7 @@ impl Opened {
             retained: Vec::new(),
             full: false,
         };
-        observer.committed(Committed {
+        writer.observer.committed(Committed {
             recovered: found.recovered,
             backlogs: found.backlogs,
             configuration: Some(configuration.load_full()),

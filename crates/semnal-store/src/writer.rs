@@ -177,6 +177,8 @@ impl Writer {
             }
             End::Asked(answer) => {
                 self.close();
+                // The files are closed before anybody is told that they are.
+                drop(self);
                 if answer.send(()).is_err() {
                     tracing::debug!("nobody waits for the end of the store");
                 }

@@ -10,7 +10,7 @@ use semnal_core::name::{Channel, EventTypeName, Uid};
 use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
-use crate::message::{Fingerprint, Message};
+use crate::message::{FingerprintRow, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Trigger, Verdict};
 
 const INSERT_MESSAGE: &str =
@@ -76,7 +76,7 @@ pub(crate) fn fingerprints_after(
     connection: &Connection,
     after: Key,
     limit: usize,
-) -> Result<Vec<(Key, Option<Fingerprint>, Option<Fingerprint>)>, StoreError> {
+) -> Result<Vec<FingerprintRow>, StoreError> {
     let sql = "select key, idempotency, event_fingerprint from message where key > ?1 order by key limit ?2";
     collect(connection, sql, params![after.0, limit], |row| Ok((Key(row.get(0)?), row.get(1)?, row.get(2)?)))
 }
