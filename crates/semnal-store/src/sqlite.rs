@@ -36,14 +36,14 @@ pub(crate) struct SqliteJournal {
 }
 
 impl SqliteJournal {
-    /// Opens or creates the journal of a data directory and brings its schema up.
+    /// Opens or creates the journal of a data directory and brings its schema up. The caller has asked
+    /// [`refuse_foreign`].
     pub(crate) fn open(directory: &Path) -> Result<SqliteJournal, OpenError> {
         if rusqlite::version_number() < SQLITE_MIN {
             return Err(OpenError::OldSqlite { found: rusqlite::version().to_owned() });
         }
         let path = directory.join(JOURNAL_FILE);
         let mut connection = Connection::open(&path)?;
-        check_owner(&connection, &path)?;
         set_checked(&connection, "journal_mode", "WAL", "wal")?;
         set_checked(&connection, "synchronous", "FULL", "2")?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
@@ -83,6 +83,15 @@ impl SqliteJournal {
     pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
         checkpoint::passive(&self.connection).map(drop)
     }
+}
+
+/// Refuses a journal that another program made, without changing it. One that does not exist yet is fine.
+pub(crate) fn refuse_foreign(directory: &Path) -> Result<(), OpenError> {
+    let path = directory.join(JOURNAL_FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    check_owner(&Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, &path)
 }
 
 /// Opens another connection that can only read.

@@ -23,8 +23,8 @@ use crate::observer::{Committed, Observer};
 use crate::outcome::{DueCursor, Report};
 use crate::read::Reader;
 use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
-use crate::sqlite::SqliteJournal;
 use crate::sqlite::checkpoint::Checkpointer;
+use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault};
 use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, Ticket, Writer};
 
@@ -146,6 +146,8 @@ impl Opened {
     /// [`OpenError`] says why it cannot be used and what to do.
     pub fn sqlite(directory: &DataDirectory, options: StoreOptions) -> Result<Opened, OpenError> {
         let (id_key, secret) = split_keys(&options.fresh_keys);
+        // Before the key: a key that is missing is no matter of ours when the journal is not ours.
+        refuse_foreign(directory.path())?;
         let vault = Arc::new(Vault::new(&directory.secret_key(secret)?));
         let journal = SqliteJournal::open(directory.path())?;
         #[cfg(feature = "fault-injection")]

@@ -152,11 +152,11 @@ struct Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
+        self.capacity.close();
         if std::thread::panicking() {
             tracing::error!("the store stops: its writer panicked");
             self.observer.stopped(&StoreError::Stopped);
         }
-        self.capacity.close();
     }
 }
 
@@ -173,6 +173,7 @@ impl Writer {
         match end {
             End::Failed(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store stops");
+                self.capacity.close();
                 self.observer.stopped(&error);
             }
             End::Asked(answer) => {

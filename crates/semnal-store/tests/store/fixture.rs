@@ -90,10 +90,15 @@ impl World {
     }
 
     /// Stops and starts again.
-    pub(crate) async fn restart(mut self) -> World {
+    pub(crate) async fn restart(self) -> World {
+        self.closed().await.start_again()
+    }
+
+    /// Stops and gives the directory back.
+    pub(crate) async fn closed(mut self) -> World {
         self.store.stop().await;
         drop(self.directory.take());
-        self.start_again()
+        self
     }
 
     /// Starts again from what is on the disk, as after a power cut. Nothing may be under way.
@@ -117,11 +122,10 @@ impl World {
     }
 
     /// Stops, lets `change` at the closed journal of a SQLite store, and starts again.
-    pub(crate) async fn with_closed_journal(mut self, change: impl FnOnce(&rusqlite::Connection)) -> World {
-        self.store.stop().await;
-        drop(self.directory.take());
-        change(&rusqlite::Connection::open(self.path().join("journal.db")).unwrap());
-        self.start_again()
+    pub(crate) async fn with_closed_journal(self, change: impl FnOnce(&rusqlite::Connection)) -> World {
+        let closed = self.closed().await;
+        change(&rusqlite::Connection::open(closed.path().join("journal.db")).unwrap());
+        closed.start_again()
     }
 
     /// The data directory of a SQLite store.

@@ -7,6 +7,7 @@
 )]
 
 mod conformance;
+mod directory;
 mod faults;
 mod fixture;
 mod recorder;
