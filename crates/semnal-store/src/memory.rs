@@ -134,6 +134,24 @@ impl MemoryJournal {
 }
 
 impl Tables {
+    /// Copies what the state of a message's deliveries follows from.
+    pub(crate) fn of_message(&self, message: &Message) -> Tables {
+        let of = |ordinal| DeliveryId { message: message.id, ordinal };
+        let outcomes = self.outcomes.range((of(0), 0)..=(of(u16::MAX), u16::MAX));
+        let added = self.added.range(of(0)..=of(u16::MAX));
+        let mut part = Tables {
+            outcomes: outcomes.map(|(id, it)| (*id, it.clone())).collect(),
+            added: added.map(|(id, endpoint)| (*id, *endpoint)).collect(),
+            ..Tables::default()
+        };
+        for endpoint in message.endpoints.iter().copied().chain(part.added.values().copied()) {
+            let rows = self.retries.range((endpoint, of(0))..=(endpoint, of(u16::MAX)));
+            part.retries.extend(rows.map(|(key, row)| (*key, *row)));
+            part.cuts.extend(self.cuts.get(&endpoint).map(|position| (endpoint, *position)));
+        }
+        part
+    }
+
     fn apply(&mut self, write: Write) {
         match write {
             Write::Message(it) => {

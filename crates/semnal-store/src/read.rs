@@ -3,7 +3,9 @@
 
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId};
@@ -118,22 +120,45 @@ impl Reader {
         message: &Message,
         holds: impl Fn(EndpointId) -> bool,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let source = self.source();
-        let outcomes = self.attempts(message.id)?;
-        let mut all = Vec::new();
-        for (id, endpoint) in source.delivery_endpoints(message)? {
-            let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
-            let retry = source.retry(endpoint, id)?;
-            let cut = source.cut(endpoint)?;
-            let state = derive_state(id, of_this, retry.as_ref(), cut);
-            let state = match state {
-                DeliveryState::Pending(progress) if holds(endpoint) => DeliveryState::Held(progress),
-                other => other,
-            };
-            let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
-            all.push(Delivery { id, endpoint, state, due_at });
+        self.at_one_moment(message, |source| {
+            let (first, last) = one(message.id);
+            let outcomes = source.outcomes(first, last)?;
+            let mut all = Vec::new();
+            for (id, endpoint) in source.delivery_endpoints(message)? {
+                let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
+                let retry = source.retry(endpoint, id)?;
+                let cut = source.cut(endpoint)?;
+                let state = match derive_state(id, of_this, retry.as_ref(), cut) {
+                    DeliveryState::Pending(progress) if holds(endpoint) => DeliveryState::Held(progress),
+                    other => other,
+                };
+                let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
+                all.push(Delivery { id, endpoint, state, due_at });
+            }
+            Ok(all)
+        })
+    }
+
+    /// Asks several things about a message's deliveries as of one moment: a commit between two of them would show a
+    /// delivery that never was, such as one without the row that its last outcome asks for.
+    fn at_one_moment<T>(
+        &self,
+        message: &Message,
+        question: impl FnOnce(&ReadSource<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.inner {
+            Inner::Sqlite(_) => {
+                self.begin_snapshot()?;
+                let answer = question(&self.source());
+                // After an error too: a read transaction that stays open would keep the log from starting again.
+                self.end_snapshot()?;
+                answer
+            }
+            Inner::Memory(tables) => {
+                let part = Arc::new(Mutex::new(tables.lock().of_message(message)));
+                question(&ReadSource::Memory(&part))
+            }
         }
-        Ok(all)
     }
 
     /// Returns messages of an application: those older than `from`, newest first, or with `newer` those newer than

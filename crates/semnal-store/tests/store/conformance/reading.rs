@@ -1,12 +1,13 @@
 //! Readers: by id, attempts of a message, the messages of an application in both directions.
 
+use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, Key, MessageId};
 use semnal_store::error::StoreError;
 use semnal_store::message::{Message, NewMessage};
 use semnal_store::outcome::Verdict;
 use semnal_store::read::MessagePage;
 
-use crate::fixture::{World, attempt, created, delivery, message, uid};
+use crate::fixture::{World, attempt, begin, created, delivery, message, uid};
 
 on_every_backend! {
     what_does_not_exist_is_none,
@@ -17,6 +18,7 @@ on_every_backend! {
     a_page_holds_only_wanted_messages_of_the_application,
     a_page_from_either_end_of_the_keys_is_fine,
     an_error_of_the_question_is_handed_back,
+    a_delivery_is_never_seen_between_two_commits,
 }
 
 async fn page(
@@ -125,4 +127,29 @@ async fn a_page_from_either_end_of_the_keys_is_fine(world: World) {
 async fn an_error_of_the_question_is_handed_back(world: World) {
     let answer = world.store.read(|_| Err::<Message, _>(StoreError::Full)).await;
     assert!(matches!(answer, Err(StoreError::Full)));
+}
+
+async fn a_delivery_is_never_seen_between_two_commits(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let all = world.append(vec![message(application, &endpoints); 50]).await;
+    for it in all.iter().map(created) {
+        let seen = it.clone();
+        let watch = begin(world.store.read(move |reader| {
+            loop {
+                let state = reader.deliveries(&seen, |_| false)?[0].state;
+                match state {
+                    DeliveryState::Pending(_) => {}
+                    other => return Ok(other),
+                }
+            }
+        }));
+        let id = delivery(&it, 0);
+        for number in 1..=3 {
+            let retry = attempt(id, endpoints[0], number, Verdict::RetryAt(world.now()), number > 1);
+            world.report(vec![retry]).await;
+        }
+        world.report(vec![attempt(id, endpoints[0], 4, Verdict::Delivered, true)]).await;
+        let expected = DeliveryState::Delivered(Progress { attempts: 4, step: 0 });
+        assert_eq!(watch.await.unwrap(), expected);
+    }
 }
