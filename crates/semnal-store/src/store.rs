@@ -26,7 +26,7 @@ use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault};
-use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, Ticket, Writer};
+use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer, oldest_answer};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -188,7 +188,8 @@ impl Opened {
     /// [`StoreError`] when the journal cannot be read.
     pub fn start(self, observer: Arc<dyn Observer>) -> Result<Store, StoreError> {
         let Opened { mut journal, configuration, cipher, duplicates_in, options } = self;
-        prune_answers(&mut journal, (options.now)())?;
+        let started_at = (options.now)();
+        prune_answers(&mut journal, started_at)?;
         let source = journal.source();
         let duplicates = Duplicates::open(duplicates_in.as_deref(), &source)?;
         let last_message = source.last_message()?.unwrap_or_default();
@@ -227,6 +228,7 @@ impl Opened {
             books,
             duplicates,
             answers,
+            forgot_at: started_at,
             checkpointer,
             cleanup,
             last_message,
@@ -473,8 +475,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreErr
 /// Forgets the answers whose time has passed.
 fn prune_answers(journal: &mut Journal, now: UnixMillis) -> Result<(), StoreError> {
     journal.begin()?;
-    let oldest = now - std::time::Duration::from_secs(IDEMPOTENCY_HOURS * 3_600);
-    let pruned = journal.write(Write::DeleteAnswersBefore(oldest)).and_then(|()| journal.commit());
+    let pruned =
+        journal.write(Write::DeleteAnswersBefore(oldest_answer(now))).and_then(|()| journal.commit());
     match pruned {
         Ok(()) => Ok(()),
         // They are refused by their age as well; deleting them can wait until the disk has room.

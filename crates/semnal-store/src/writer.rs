@@ -40,8 +40,15 @@ const FULL_RETRY: Duration = Duration::from_millis(500);
 const MARK_INTERVAL_MS: i64 = 200;
 /// 1,000 rows that a cut cancelled are deleted with one batch.
 const CLEANUP_ROWS: usize = 1_000;
+/// Answers that are too old to be given again are deleted once an hour.
+const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
 /// An idempotency key is remembered for 12 h (DESIGN 4.7).
-pub(crate) const IDEMPOTENCY_HOURS: u64 = 12;
+const IDEMPOTENCY_HOURS: u64 = 12;
+
+/// Returns from when on answers are still given again.
+pub(crate) fn oldest_answer(now: UnixMillis) -> UnixMillis {
+    now - Duration::from_secs(IDEMPOTENCY_HOURS * 3_600)
+}
 
 /// What the writer is asked to do.
 pub(crate) enum Command {
@@ -120,6 +127,8 @@ pub(crate) struct Writer {
     pub(crate) books: Bookkeeping,
     pub(crate) duplicates: Duplicates,
     pub(crate) answers: HashMap<Fingerprint, AnswerRow>,
+    /// When answers were last forgotten for their age.
+    pub(crate) forgot_at: UnixMillis,
     pub(crate) checkpointer: Option<Checkpointer>,
     /// Endpoints whose cancelled rows still have to be deleted, with the position of their cut.
     pub(crate) cleanup: Vec<(EndpointId, Key)>,

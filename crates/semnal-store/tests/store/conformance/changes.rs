@@ -217,3 +217,16 @@ async fn the_snapshot_is_heard_once_per_change(world: World) {
     world.apply(vec![]).await;
     assert!(Arc::ptr_eq(&heard, &world.store.configuration()), "nothing changed");
 }
+
+#[tokio::test]
+async fn answers_do_not_pile_up_while_the_store_runs() {
+    let world = World::sqlite();
+    for n in 0..30 {
+        let plan = |_: &_| -> Plan { Ok(ChangePlan { changes: vec![], answer: answer("x"), value: 2 }) };
+        world.store.change(Some([n; 16]), plan).await.unwrap().unwrap();
+        world.advance_ms(HOUR_MS);
+    }
+    let journal = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    let kept: i64 = journal.query_row("select count(*) from answer", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 13, "those of 12 hours, and the one that was 12 hours old when the last one came");
+}
