@@ -124,7 +124,8 @@ pub enum Report {
     /// A delivery goes to the retry table without an attempt: no room in memory, undecided for long, or its endpoint
     /// holds.
     Park {
-        /// The row to write.
+        /// The row to write. It keeps the trigger of the row before it: that is how a reopened delivery is told from one
+        /// whose row should be gone.
         row: RetryRow,
         /// Whether the delivery has a retry row already.
         has_row: bool,

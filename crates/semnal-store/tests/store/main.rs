@@ -10,5 +10,6 @@ mod conformance;
 mod directory;
 mod faults;
 mod fixture;
+mod model;
 mod recorder;
 mod verify_breaks;
