@@ -12,6 +12,14 @@ pub type Fingerprint = [u8; 16];
 /// A message's key with the fingerprints of its idempotency key and its event id.
 pub(crate) type FingerprintRow = (Key, Option<Fingerprint>, Option<Fingerprint>);
 
+/// A message without its payload: what it matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Matched {
+    pub(crate) id: MessageId,
+    /// See [`Message::endpoints`].
+    pub(crate) endpoints: Vec<EndpointId>,
+}
+
 /// A message to append.
 #[derive(Debug, Clone)]
 pub struct NewMessage {

@@ -13,7 +13,7 @@ use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
-use crate::message::{FingerprintRow, Message};
+use crate::message::{FingerprintRow, Matched, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::{self, rows};
 
@@ -236,13 +236,13 @@ impl ReadSource<'_> {
         }
     }
 
-    pub(crate) fn messages_from(&self, from: Key, limit: usize) -> Result<Vec<Message>, StoreError> {
+    pub(crate) fn matched_from(&self, from: Key, limit: usize) -> Result<Vec<Matched>, StoreError> {
         match self {
-            ReadSource::Sqlite(connection) => rows::messages_from(connection, from, limit),
+            ReadSource::Sqlite(connection) => rows::matched_from(connection, from, limit),
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
-                let range = tables.messages.range(MessageId(from)..);
-                Ok(range.take(limit).map(|(_, m)| (**m).clone()).collect())
+                let range = tables.messages.range(MessageId(from)..).take(limit);
+                Ok(range.map(|(id, m)| Matched { id: *id, endpoints: m.endpoints.clone() }).collect())
             }
         }
     }

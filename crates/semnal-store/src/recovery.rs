@@ -53,7 +53,7 @@ pub(crate) fn recover(
     }
     let mut from = Key(source.meta_number(LOW_WATER)?.unwrap_or(0));
     loop {
-        let messages = source.messages_from(from, RECOVERY_BATCH_ROWS)?;
+        let messages = source.matched_from(from, RECOVERY_BATCH_ROWS)?;
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(found) };
         let outcomes = source.outcomes(first.id, last.id)?;
         from = Key(last.id.0.0 + 1);

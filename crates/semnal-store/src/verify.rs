@@ -7,7 +7,7 @@ use semnal_core::delivery::DeliveryState;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 
 use crate::error::StoreError;
-use crate::message::Message;
+use crate::message::Matched;
 use crate::outcome::{Outcome, RetryRow, Trigger};
 use crate::read::{ReadSource, derive_state};
 use crate::writer::Inspection;
@@ -107,7 +107,7 @@ impl Proof<'_> {
     fn messages(&mut self) -> Result<(), StoreError> {
         let mut from = Key(0);
         loop {
-            let messages = self.source.messages_from(from, VERIFY_BATCH_ROWS)?;
+            let messages = self.source.matched_from(from, VERIFY_BATCH_ROWS)?;
             // Outcomes before, between and after the messages of this page belong to no message.
             let last = messages.last().map_or(Key(i64::MAX), |m| m.id.0);
             let outcomes = self.source.outcomes(MessageId(from), MessageId(last))?;
@@ -132,7 +132,7 @@ impl Proof<'_> {
 
     fn message(
         &mut self,
-        message: &Message,
+        message: &Matched,
         outcomes: &[Outcome],
         added: &[(DeliveryId, EndpointId)],
     ) -> Result<(), StoreError> {

@@ -54,7 +54,7 @@ fn a_message_is_found_by_its_key() {
 fn pages_of_messages_follow_the_key_without_sorting() {
     let beyond = "SEARCH message USING INTEGER PRIMARY KEY (rowid>?)";
     let before = "SEARCH message USING INTEGER PRIMARY KEY (rowid<?)";
-    check(|c| rows::messages_from(c, Key(1), 10), &[beyond]);
+    check(|c| rows::matched_from(c, Key(1), 10), &[beyond]);
     check(|c| rows::message_owners(c, Key(1), true, 10), &[beyond]);
     check(|c| rows::message_owners(c, Key(1), false, 10), &[before]);
     check(|c| rows::fingerprints_after(c, Key(1), 10), &[beyond]);
