@@ -119,7 +119,7 @@ fn key_pair(seed: &[u8; 32]) -> Ed25519KeyPair {
 pub struct Signer(Prepared);
 
 enum Prepared {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ed25519(Box<Ed25519KeyPair>),
 }
 
@@ -127,7 +127,7 @@ impl Signer {
     /// Prepares a secret.
     pub fn new(secret: &Secret) -> Signer {
         Signer(match secret {
-            Secret::Symmetric(bytes) => Prepared::Hmac(hmac::Key::new(hmac::HMAC_SHA256, bytes)),
+            Secret::Symmetric(bytes) => Prepared::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes))),
             Secret::Ed25519(seed) => Prepared::Ed25519(Box::new(key_pair(seed))),
         })
     }

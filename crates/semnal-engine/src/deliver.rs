@@ -14,7 +14,7 @@ use semnal_store::outcome::{Outcome, Verdict};
 
 use crate::destination::Envelope;
 use crate::engine::Inner;
-use crate::scheduler::{Finish, Job};
+use crate::scheduler::work::{Finish, Job};
 
 /// A lane whose message cannot be read rests for 60 s: the trouble is ours, and hurrying does not help.
 const UNREADABLE_REST: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub(crate) async fn work(inner: Arc<Inner>, first: Job) {
     let mut next = Some(first);
     while let Some(job) = next {
         let ended = attempt(&inner, &job).await;
-        next = inner.finish(job, |inner, job, now| settle(inner, job, ended, now));
+        next = inner.finish(&job, |inner, job, now| settle(inner, job, ended, now));
     }
 }
 
@@ -76,7 +76,7 @@ async fn read_message(inner: &Arc<Inner>, job: &Job) -> Result<Arc<Message>, Sto
 }
 
 /// Decides and tells the scheduler, which is locked meanwhile.
-fn settle(inner: &Arc<Inner>, job: Job, ended: Ended, now: UnixMillis) {
+fn settle(inner: &Arc<Inner>, job: &Job, ended: Ended, now: UnixMillis) {
     let mut scheduler = inner.scheduler.lock();
     let endpoint = job.destination.endpoint.id;
     match ended {
@@ -108,7 +108,7 @@ fn finish_of(transition: &Transition, success: bool) -> Finish {
     }
 }
 
-fn outcome_of(job: Job, result: AttemptResult, transition: &Transition, started_at: UnixMillis) -> Outcome {
+fn outcome_of(job: &Job, result: AttemptResult, transition: &Transition, started_at: UnixMillis) -> Outcome {
     let verdict = match (transition.state, transition.due_at) {
         (DeliveryState::Delivered(_), _) => Verdict::Delivered,
         (DeliveryState::Pending(_), Some(at)) => Verdict::RetryAt(at),

@@ -22,7 +22,8 @@ use crate::clock::Clock;
 use crate::deliver;
 use crate::destination::RequestForm;
 use crate::randomness::Randomness;
-use crate::scheduler::{Job, Load, Scheduler, Status};
+use crate::scheduler::Scheduler;
+use crate::scheduler::work::{Job, Load, Status};
 use crate::transport::Transport;
 
 /// 2,048 attempts at once over all endpoints.
@@ -200,8 +201,8 @@ impl Inner {
     /// Settles a job with the scheduler and returns the next one.
     pub(crate) fn finish(
         self: &Arc<Inner>,
-        job: Job,
-        settle: impl FnOnce(&Arc<Inner>, Job, UnixMillis),
+        job: &Job,
+        settle: impl FnOnce(&Arc<Inner>, &Job, UnixMillis),
     ) -> Option<Job> {
         let now = self.clock.now();
         settle(self, job, now);

@@ -3,26 +3,27 @@
 //!
 //! Pure but for the tokens that stop attempts: the time is an argument, reports and loads are collected for the
 //! engine to hand over. Invariants: work is taken per endpoint and application, never as "the oldest of everything";
-//! memory is bounded by [`ITEMS_MAX`], [`TIMERS_MAX`] and [`PAYLOAD_BYTES_MAX`], what exceeds it is parked in the store.
+//! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
+
+pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::destination::{Destination, RequestForm};
+use crate::lane::{Blocked, Item, Lane};
 use semnal_core::configuration::Configuration;
 use semnal_core::delivery::Progress;
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key};
 use semnal_core::time::UnixMillis;
 use semnal_store::message::Message;
 use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, Verdict, due_cursor_at};
-use tokio_util::sync::CancellationToken;
-
-use crate::destination::{Destination, RequestForm};
-use crate::lane::{Blocked, Item, Lane};
+use work::{Finish, Job, Load, Status, park};
 
 /// 256 items per endpoint stay in memory whatever happens elsewhere.
 pub(crate) const WINDOW_MIN: usize = 256;
-/// 8,192 items per endpoint stay in memory while all together are few (docs/adr/0002).
+/// 8,192 items per endpoint stay in memory while all together are few (docs/adr/0001).
 pub(crate) const WINDOW_MAX: usize = 8_192;
 /// 65,536 items in memory; beyond half of it each endpoint has its window of 256 only.
 pub(crate) const ITEMS_MAX: usize = 65_536;
@@ -40,29 +41,6 @@ const BACKLOG_ROWS: usize = 1_024;
 const UNDECIDED_MAX: Duration = Duration::from_secs(60);
 /// An application's turn is worth 64 KiB of payload, a request counting 1 KiB besides.
 const QUANTUM_BYTES: i64 = 64 * 1_024;
-
-/// Something to send.
-pub(crate) struct Job {
-    pub(crate) item: Item,
-    pub(crate) destination: Arc<Destination>,
-    pub(crate) stop: CancellationToken,
-}
-
-/// What the store is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Load {
-    Due { after: DueCursor, until: UnixMillis, limit: usize },
-    Queued { endpoint: EndpointId, after: Option<DeliveryId>, limit: usize },
-}
-
-/// How an attempt went, for the lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Finish {
-    Success,
-    Failure,
-    SlowDown(UnixMillis),
-    Gone,
-}
 
 /// See the module.
 pub(crate) struct Scheduler {
@@ -98,21 +76,6 @@ struct Ring {
     /// Bytes that the application may still send in this turn; negative after a large one.
     deficit: i64,
     queued: bool,
-}
-
-/// Figures for status pages and tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Status {
-    /// Attempts under way.
-    pub in_flight: usize,
-    /// Items in memory that wait for their turn.
-    pub queued: usize,
-    /// Timers in memory.
-    pub timers: usize,
-    /// Endpoints known to the scheduler.
-    pub lanes: usize,
-    /// Whether work waits for something else than time: attempts, reports or rows under way.
-    pub busy: bool,
 }
 
 impl Scheduler {
@@ -629,16 +592,4 @@ fn lane<'a>(
             Some(entry.insert(Lane::new(Destination::new(it, form), now)))
         }
     }
-}
-
-fn park(endpoint: EndpointId, item: &Item) -> Report {
-    let row = RetryRow {
-        endpoint,
-        delivery: item.delivery,
-        progress: item.progress,
-        due_at: None,
-        trigger: item.trigger,
-        since: item.since,
-    };
-    Report::Park { row, has_row: item.has_row }
 }

@@ -1,2 +1,17 @@
-//! The semnal binary.
-fn main() {}
+//! The semnal binary: command line, configuration, HTTP API, wiring. The only crate that reads the environment.
+
+mod api;
+mod cli;
+mod configuration;
+mod control_client;
+mod keys;
+mod listener;
+mod seed;
+mod serve;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

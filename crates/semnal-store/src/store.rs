@@ -111,15 +111,6 @@ pub enum Resent {
     NoSuchEndpoint,
 }
 
-/// What became of a change.
-#[derive(Debug)]
-pub enum Changed<T> {
-    /// It is durable and in force.
-    Applied(T),
-    /// The same request came before; this was its answer.
-    Repeated(StoredAnswer),
-}
-
 /// An answer that is given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
@@ -127,6 +118,15 @@ pub struct StoredAnswer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Changed<T> {
+    /// It is durable and in force.
+    Applied(T),
+    /// The same request came before; this was its answer.
+    Repeated(StoredAnswer),
 }
 
 /// What a closure given to [`Store::change`] wants.
@@ -186,7 +186,7 @@ impl Opened {
     ///
     /// # Errors
     /// [`StoreError`] when the journal cannot be read.
-    pub fn start(self, observer: Arc<dyn Observer>) -> Result<Store, StoreError> {
+    pub fn start(self, observer: &Arc<dyn Observer>) -> Result<Store, StoreError> {
         let Opened { mut journal, configuration, cipher, duplicates_in, options } = self;
         let started_at = (options.now)();
         prune_answers(&mut journal, started_at)?;
@@ -220,7 +220,7 @@ impl Opened {
             journal,
             commands: received,
             capacity: capacity.clone(),
-            observer,
+            observer: observer.clone(),
             configuration: configuration.clone(),
             keys: keys.clone(),
             now: now.clone(),

@@ -143,7 +143,8 @@ pub fn run(load: &Load<'_>) -> Result<Sent, HarnessError> {
             Until::Count(count) => (load.first + count, u64::MAX),
         };
         let tally = Tally { next: Cell::new(load.first), began_us, end, until_us };
-        let parts = join_all(connections.into_iter().map(|connection| send_on(connection, load, &tally))).await;
+        let parts =
+            join_all(connections.into_iter().map(|connection| send_on(connection, load, &tally))).await;
         let mut sent = Sent::nothing(began_us);
         for part in parts {
             sent.add(part?);
@@ -172,8 +173,7 @@ async fn send_on(mut connection: Connection, load: &Load<'_>, tally: &Tally) -> 
         let sent_us = moment_of_sending(load, due_us).await;
         let route = &load.routes[usize::try_from(number).unwrap_or(0) % load.routes.len()];
         let body = route.body(load.payload, Stamp { sequence: number, sent_us });
-        let answer =
-            connection.send(route.request(&authorization, &format!("bench-{number}"), body)).await?;
+        let answer = connection.send(route.request(&authorization, &format!("bench-{number}"), body)).await?;
         sent.ended_us = load.clock.micros();
         if answer.status == http::StatusCode::ACCEPTED {
             sent.accepted += 1;

@@ -116,7 +116,8 @@ type Answer = Response<Full<Bytes>>;
 
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, hyper::Error> {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await.map(http_body_util::Collected::to_bytes)
+    let Ok(body) =
+        Limited::new(body, BODY_BYTES_MAX).collect().await.map(http_body_util::Collected::to_bytes)
     else {
         return Ok(respond(StatusCode::PAYLOAD_TOO_LARGE, String::new()));
     };

@@ -132,7 +132,10 @@ impl History {
         for (sequence, id) in &self.accepted {
             let targets = self.sent.get(sequence).map_or(&[][..], |sent| &sent.targets);
             pairs.extend(
-                targets.iter().filter(|endpoint| !stopped(id, **endpoint)).map(|endpoint| (*sequence, *endpoint)),
+                targets
+                    .iter()
+                    .filter(|endpoint| !stopped(id, **endpoint))
+                    .map(|endpoint| (*sequence, *endpoint)),
             );
         }
         pairs

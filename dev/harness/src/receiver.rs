@@ -162,7 +162,9 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
 }
 
 fn endpoint_of(path: &str) -> EndpointNumber {
-    path.strip_prefix("/e/").and_then(|text| text.parse().ok()).map_or(EndpointNumber::UNKNOWN, EndpointNumber)
+    path.strip_prefix("/e/")
+        .and_then(|text| text.parse().ok())
+        .map_or(EndpointNumber::UNKNOWN, EndpointNumber)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

@@ -3,14 +3,18 @@
 //! Names are asked for as they are: no search domains, no hosts file, always both A and AAAA. A host that is an
 //! address never comes here. Answers are kept for as long as their TTL says.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, ResolveHosts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use semnal_core::attempt::Cause;
 
 use super::failure::Failure;
@@ -60,7 +64,7 @@ impl Resolver {
     /// A machine without a usable one can still deliver to addresses, so this does not fail: each name then
     /// fails with the reason, which is also logged here once.
     pub fn system() -> Resolver {
-        let resolver = build_system().map(Arc::new).map_err(|error| {
+        let resolver = TokioResolver::builder_tokio().and_then(build).map(Arc::new).map_err(|error| {
             tracing::warn!(error = %error, "DNS is not configured on this machine: no name can be resolved");
             Arc::from(format!("DNS is not configured on this machine: {error}"))
         });
@@ -108,8 +112,7 @@ impl SystemResolver {
     }
 }
 
-fn build_system() -> Result<TokioResolver, NetError> {
-    let mut builder = TokioResolver::builder_tokio()?;
+fn build(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
     let options = builder.options_mut();
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.use_hosts_file = ResolveHosts::Never;
@@ -146,43 +149,5 @@ fn failure(name: &str, error: &NetError) -> Failure {
             Failure::new(Cause::DnsFailed, format!("the name server answered: {code}"))
         }
         other => Failure::new(Cause::DnsFailed, other.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn resolve(answer: ScriptedAnswer) -> Result<Vec<IpAddr>, Failure> {
-        Resolver::Scripted(Arc::new(move |_| answer.clone())).resolve("a.example").await
-    }
-
-    fn addresses(list: &[&str]) -> Vec<IpAddr> {
-        list.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    #[tokio::test]
-    async fn ipv4_comes_first_and_each_order_is_kept() {
-        let answer = addresses(&["2001:db8::2", "192.0.2.9", "2001:db8::1", "192.0.2.1"]);
-        let found = resolve(ScriptedAnswer::Addresses(answer)).await.unwrap();
-        assert_eq!(found, addresses(&["192.0.2.9", "192.0.2.1", "2001:db8::2", "2001:db8::1"]));
-    }
-
-    #[tokio::test]
-    async fn a_name_with_too_many_addresses_is_refused_rather_than_cut() {
-        let answer = vec![addresses(&["192.0.2.1"])[0]; ADDRESSES_MAX + 1];
-        assert_eq!(resolve(ScriptedAnswer::Addresses(answer)).await.unwrap_err().cause, Cause::DnsFailed);
-    }
-
-    #[tokio::test]
-    async fn a_name_without_an_address_is_a_dns_failure() {
-        let failure = resolve(ScriptedAnswer::Addresses(Vec::new())).await.unwrap_err();
-        assert_eq!(failure, Failure::new(Cause::DnsFailed, "a.example has no address"));
-    }
-
-    #[test]
-    fn names_are_asked_for_as_complete_ones() {
-        assert_eq!(absolute("a.example"), "a.example.");
-        assert_eq!(absolute("a.example."), "a.example.");
     }
 }

@@ -21,6 +21,7 @@ use semnal_core::time::UnixMillis;
 use semnal_store::directory::DataDirectory;
 use semnal_store::memory::MemoryDisk;
 use semnal_store::message::{Appended, Message, NewMessage};
+use semnal_store::observer::Observer;
 use semnal_store::outcome::{Outcome, Report, RetryRow, Trigger, Verdict};
 use semnal_store::read::Delivery;
 use semnal_store::store::{ChangePlan, Changed, Opened, Resent, Store, StoreOptions};
@@ -71,7 +72,8 @@ fn start(backend: &Backend, clock: &Arc<AtomicI64>) -> (Store, Arc<Recorder>, Op
         Backend::Memory(disk) => (Opened::memory(disk.clone(), options(clock)).unwrap(), None),
     };
     let heard = Arc::new(Recorder::default());
-    (opened.start(heard.clone()).unwrap(), heard, directory)
+    let observer: Arc<dyn Observer> = heard.clone();
+    (opened.start(&observer).unwrap(), heard, directory)
 }
 
 impl World {

@@ -109,7 +109,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.scenario) {
         Ok(report) => {
-            let text = if cli.json { serde_json::to_string(&report).unwrap_or_default() } else { report.text() };
+            let text =
+                if cli.json { serde_json::to_string(&report).unwrap_or_default() } else { report.text() };
             let written = writeln!(std::io::stdout(), "{text}");
             ExitCode::from(u8::from(!report.is_as_expected() || written.is_err()))
         }

@@ -22,11 +22,8 @@ const KEPT: EndpointNumber = EndpointNumber(0);
 const DELETED: EndpointNumber = EndpointNumber(1);
 
 pub(super) fn run(options: &Options) -> Result<Report, HarnessError> {
-    let plan = |behaviour| EndpointPlan {
-        behaviour,
-        application: 0,
-        event_types: vec!["fault.deleted".to_owned()],
-    };
+    let plan =
+        |behaviour| EndpointPlan { behaviour, application: 0, event_types: vec!["fault.deleted".to_owned()] };
     let mut rig = Rig::set_up(&RigPlan {
         program: &options.program,
         directory: &options.directory,

@@ -34,5 +34,7 @@ pub(super) fn settle(history: &History, receiver: &Receiver, quiet: Duration) ->
 
 /// Moves what the receiver remembers into the history.
 pub(super) fn collect(history: &mut History, receiver: &Receiver) {
-    receiver.ledger().look(0, |arrivals| arrivals.iter().cloned().for_each(|arrival| history.arrive(arrival)));
+    receiver
+        .ledger()
+        .look(0, |arrivals| arrivals.iter().cloned().for_each(|arrival| history.arrive(arrival)));
 }

@@ -54,7 +54,8 @@ impl Directory {
         let doing = || format!("opening {}", path.display());
         fs::create_dir_all(data_dir).map_err(HarnessError::io(doing()))?;
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let file = File::options().create(true).append(true).open(&path).map_err(HarnessError::io(doing()))?;
+        let file =
+            File::options().create(true).append(true).open(&path).map_err(HarnessError::io(doing()))?;
         let directory = Directory { applications: RwLock::new(HashMap::new()), file: Mutex::new(file) };
         for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
             directory.apply(line);

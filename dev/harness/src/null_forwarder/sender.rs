@@ -37,11 +37,7 @@ pub(super) async fn deliver(mut queue: mpsc::Receiver<Delivery>) {
 }
 
 /// Makes one attempt; tells whether it got a 2xx.
-async fn attempt_once(
-    delivery: &Delivery,
-    attempt: u32,
-    kept: &mut HashMap<SocketAddr, Connection>,
-) -> bool {
+async fn attempt_once(delivery: &Delivery, attempt: u32, kept: &mut HashMap<SocketAddr, Connection>) -> bool {
     let address = delivery.target.address;
     let mut connection = match kept.remove(&address) {
         Some(connection) => connection,

@@ -160,7 +160,8 @@ pub fn new_histogram() -> Histogram<u64> {
 }
 
 fn verifies(request: &Request<'_>, verifiers: &[Verifier]) -> bool {
-    let Some(verifier) = usize::try_from(request.endpoint.0).ok().and_then(|number| verifiers.get(number)) else {
+    let Some(verifier) = usize::try_from(request.endpoint.0).ok().and_then(|number| verifiers.get(number))
+    else {
         return false;
     };
     let now = clock::unix_now();
