@@ -15,6 +15,8 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// The kernel's release.
     pub kernel: String,
+    /// Processes that wanted to run in the minute before: well above 0, and something else disturbed the figures.
+    pub load_before: f64,
 }
 
 /// Reads it from /proc.
@@ -31,6 +33,11 @@ pub fn describe() -> Machine {
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         processor: value(&read("/proc/cpuinfo"), "model name"),
         memory_bytes: memory.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0_u64) * 1_024,
+        load_before: read("/proc/loadavg")
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0.0),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
     }
 }

@@ -27,11 +27,12 @@ struct Row {
 pub fn render(report: &Report) -> String {
     let machine = &report.machine;
     let mut out = format!(
-        "{} cores, {}, {:.0} GB, Linux {}; payload {} B, windows of {} s\n\n",
+        "{} cores, {}, {:.0} GB, Linux {}, load before {:.1}; payload {} B, windows of {} s\n\n",
         machine.cores,
         machine.processor,
         machine.memory_bytes as f64 / 1e9,
         machine.kernel,
+        machine.load_before,
         report.payload_bytes,
         report.window_s,
     );
