@@ -24,6 +24,9 @@ const IN_FLIGHT_MAX: u64 = 2_048;
 /// How many outcomes one commit may hold: `BATCH_COMMANDS_MAX` of the store's writer.
 const COMMIT_BATCH_MAX: u64 = 4_096;
 
+/// Of more kills than this the report does not list each one's duplicates; `--json` does.
+const LISTED_KILLS_MAX: u64 = 20;
+
 /// Returns how many duplicates a kill may cause (invariant 4): the attempts under way and the outcomes of one commit.
 ///
 /// The numbers are the limits of the code, far above what a short run has under way; what a duplicate of such a run
@@ -156,7 +159,7 @@ impl Report {
                 if self.duplicates_within_bound() { "within the bound" } else { "BEYOND THE BOUND" },
             ),
         ];
-        if it.duplicates > 0 {
+        if it.duplicates > 0 && self.kills <= LISTED_KILLS_MAX {
             lines.push(format!("  duplicates by kill: {:?}", it.duplicates_by_kill));
         }
         if self.frames_lost + self.pages_lost > 0 {
