@@ -26,7 +26,7 @@ use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::SqliteJournal;
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::vault::{KEY_BYTES, Vault};
-use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, StoredAnswer, Ticket, Writer};
+use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, Ticket, Writer};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -118,6 +118,15 @@ pub enum Changed<T> {
     Applied(T),
     /// The same request came before; this was its answer.
     Repeated(StoredAnswer),
+}
+
+/// An answer that is given again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// What a closure given to [`Store::change`] wants.

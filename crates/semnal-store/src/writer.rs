@@ -27,7 +27,7 @@ use crate::read::Reader;
 use crate::recovery::{LAST_KEY, LOW_WATER};
 use crate::sqlite::checkpoint::{CHECKPOINT_PAGES, Checkpointer};
 use crate::sqlite::configuration::AnswerRow;
-use crate::store::{KeySource, Now, Resent};
+use crate::store::{KeySource, Now, Resent, StoredAnswer};
 use batch::Batch;
 
 /// 4,096 commands go into one transaction at most.
@@ -84,15 +84,6 @@ pub(crate) type MakeChanges = Box<dyn FnOnce(&Configuration) -> Option<Planned> 
 pub(crate) struct Planned {
     pub(crate) changes: Vec<Change>,
     pub(crate) answer: Option<StoredAnswer>,
-}
-
-/// An answer that is given again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredAnswer {
-    /// The status code.
-    pub status: u16,
-    /// The body.
-    pub body: Vec<u8>,
 }
 
 pub(crate) enum ChangeDone {

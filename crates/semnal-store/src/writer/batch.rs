@@ -9,7 +9,7 @@ use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 use tokio::sync::oneshot;
 
-use super::{ChangeDone, Command, IDEMPOTENCY_HOURS, MakeChanges, Marked, StoredAnswer, Writer};
+use super::{ChangeDone, Command, IDEMPOTENCY_HOURS, MakeChanges, Marked, Writer};
 use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::{Appended, Fingerprint, Message, NewMessage};
@@ -17,7 +17,7 @@ use crate::observer::Committed;
 use crate::outcome::{Outcome, Report, RetryRow, Trigger, Verdict};
 use crate::read::derive_state;
 use crate::sqlite::configuration::AnswerRow;
-use crate::store::Resent;
+use crate::store::{Resent, StoredAnswer};
 
 /// The staged effects of a transaction.
 pub(super) struct Batch {

@@ -1,0 +1,177 @@
+//! The HTTP API: `/api/v1` in the manner of Svix, health, and the control routes of the Unix socket.
+//!
+//! A request passes [`gate`] (caller, body), reaches its handler (one file per resource), and becomes an
+//! [`answer::Answer`] or an [`error::ApiError`]. Handlers read the configuration's snapshot and the journal, and
+//! change things through [`Store`] only. Invariant: what is answered with 2xx is durable.
+
+mod answer;
+mod applications;
+mod attempts;
+mod auth;
+mod body;
+mod control;
+mod endpoint_headers;
+mod endpoint_secrets;
+mod endpoints;
+mod error;
+mod event_types;
+mod find;
+mod gate;
+mod health;
+mod idempotency;
+mod input;
+mod message_in;
+mod messages;
+mod page;
+mod query;
+#[cfg(test)]
+mod tests;
+mod time;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use http::Uri;
+use semnal_core::address::AddressPolicy;
+use semnal_core::endpoint_url::UrlRules;
+use semnal_core::time::UnixMillis;
+use semnal_store::store::Store;
+
+pub(crate) use auth::Trust;
+use error::ApiError;
+
+/// Where the API gets the time from.
+pub(crate) type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// What every handler has.
+pub(crate) struct ApiState {
+    /// The record.
+    pub store: Store,
+    /// The clock.
+    pub clock: Now,
+    /// Judges endpoints whose host is an address.
+    pub policy: Arc<AddressPolicy>,
+    /// The gate for endpoint URLs.
+    pub url_rules: UrlRules,
+    /// When set, Svix-style tokens signed with it are accepted.
+    pub jwt_secret: Option<Vec<u8>>,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// Messages of event types that do not exist are refused.
+    pub strict_event_types: bool,
+    /// What the secret of a new endpoint is, when the client gives none.
+    pub default_signature: SignatureKind,
+}
+
+/// What a request may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes of a body. Default 1 MiB.
+    pub body_bytes_max: usize,
+    /// How long a body may take to arrive. Default 30 s.
+    pub body_read_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { body_bytes_max: 1_024 * 1_024, body_read_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// How deliveries are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum SignatureKind {
+    /// `whsec_…`, v1.
+    #[default]
+    Hmac256,
+    /// `whsk_…`, v1a.
+    Ed25519,
+}
+
+impl ApiState {
+    /// Returns the time.
+    pub(crate) fn now(&self) -> UnixMillis {
+        (self.clock)()
+    }
+}
+
+#[derive(Clone)]
+struct Gate {
+    api: Arc<ApiState>,
+    trust: Trust,
+}
+
+/// Returns every route. Each of them may end with a slash.
+pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
+    let mut routes = Routes(Router::new());
+    routes
+        .at("/api/v1/app", get(applications::list).post(applications::create))
+        .at(
+            "/api/v1/app/{app_id}",
+            get(applications::get)
+                .put(applications::put)
+                .patch(applications::patch)
+                .delete(applications::delete),
+        )
+        .at("/api/v1/app/{app_id}/endpoint", get(endpoints::list).post(endpoints::create))
+        .at(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+            get(endpoints::get).put(endpoints::put).patch(endpoints::patch).delete(endpoints::delete),
+        )
+        .at(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+            get(endpoint_headers::get).put(endpoint_headers::put).patch(endpoint_headers::patch),
+        )
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", get(endpoint_secrets::get))
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate", post(endpoint_secrets::rotate))
+        .at("/api/v1/app/{app_id}/msg", get(messages::list).post(messages::create))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}", get(messages::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", post(attempts::resend))
+        .at("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(attempts::list_by_message))
+        .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::list_by_endpoint))
+        .at("/api/v1/event-type", get(event_types::list).post(event_types::create))
+        .at(
+            "/api/v1/event-type/{event_type_name}",
+            get(event_types::get).put(event_types::put).patch(event_types::patch).delete(event_types::delete),
+        );
+    if trust == Trust::ControlSocket {
+        routes
+            .at("/control/keys", get(control::list_keys).post(control::create_key))
+            .at("/control/keys/{key_id}/revoke", post(control::revoke_key))
+            .at("/control/verify", get(control::verify))
+            .at("/control/status", get(control::status));
+    }
+    let gate = Gate { api: state.clone(), trust };
+    let mut open = Routes(Router::new());
+    open.at("/api/v1/health", get(health::no_content))
+        .at("/api/v1/health/ping", get(health::no_content))
+        .at("/healthz", get(health::alive))
+        .at("/readyz", get(health::ready));
+    let guarded = routes.0.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
+    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open.0).with_state(state)
+}
+
+/// Routes with and without a slash at the end.
+struct Routes(Router<Arc<ApiState>>);
+
+impl Routes {
+    fn at(&mut self, path: &str, methods: MethodRouter<Arc<ApiState>>) -> &mut Routes {
+        let router = std::mem::take(&mut self.0);
+        self.0 = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
+        self
+    }
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    let path = error::excerpt(uri.path()).to_owned();
+    ApiError::NotFound(format!("there is nothing at {path:?}; the API is under /api/v1"))
+}
+
+async fn unknown_method() -> ApiError {
+    ApiError::MethodNotAllowed
+}

@@ -1,0 +1,226 @@
+//! Who calls, and what they may do: our API keys, Svix-style tokens, or whoever can open the control socket.
+//!
+//! [`super::gate`] calls [`identify`] for every request; handlers ask the [`Caller`] for what they need before they
+//! look at anything. Invariant: no text of a key or token leaves this file.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use semnal_core::application::{ApiKey, Application, DEFAULT_ORGANISATION, Scope};
+use semnal_core::configuration::Configuration;
+use semnal_core::id::{ApplicationId, IdCipher, OrganisationId};
+
+use super::error::ApiError;
+use super::{ApiState, find, token};
+use crate::keys;
+
+/// How far a listener trusts whoever connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Bearer tokens are needed.
+    Network,
+    /// A Unix socket of mode 0600: everything of the default organisation.
+    ControlSocket,
+}
+
+/// Whoever sent a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    organisation: OrganisationId,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Key(Arc<ApiKey>),
+    /// A token of a whole organisation.
+    Organisation,
+    /// A token of one application.
+    Application(ApplicationId),
+    ControlSocket,
+}
+
+/// What a caller sees: an organisation, or one application of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    pub organisation: OrganisationId,
+    only: Option<ApplicationId>,
+}
+
+impl View {
+    /// Returns an application by id or uid.
+    ///
+    /// # Errors
+    /// 404 when there is none in this view.
+    pub(crate) fn application<'a>(
+        &self,
+        configuration: &'a Configuration,
+        ids: &IdCipher,
+        text: &str,
+    ) -> Result<&'a Arc<Application>, ApiError> {
+        let found = find::application(configuration, ids, self.organisation, text)?;
+        match self.only {
+            Some(only) if only != found.id => Err(ApiError::not_found("application", text)),
+            _ => Ok(found),
+        }
+    }
+}
+
+impl Caller {
+    /// Grants what concerns a whole organisation.
+    ///
+    /// # Errors
+    /// 403 when the key lacks the scope, or the token is one of an application.
+    pub(crate) fn organisation(&self, scope: Scope) -> Result<View, ApiError> {
+        match self.kind {
+            Kind::Application(_) => Err(ApiError::Forbidden(
+                "the token of an application cannot do this; use one of its organisation",
+            )),
+            _ => self.portal(scope),
+        }
+    }
+
+    /// Grants what a user of an application's portal may do too: manage its endpoints, read its messages and
+    /// attempts, send again, list event types.
+    ///
+    /// # Errors
+    /// 403 when the key lacks the scope.
+    pub(crate) fn portal(&self, scope: Scope) -> Result<View, ApiError> {
+        let organisation = self.organisation;
+        match &self.kind {
+            Kind::Key(key) if !key.scopes.is_empty() && !key.scopes.contains(&scope) => {
+                Err(ApiError::Forbidden(match scope {
+                    Scope::Read => "this needs a key with the scope \"read\"",
+                    Scope::Send => "this needs a key with the scope \"send\"",
+                    Scope::Manage => "this needs a key with the scope \"manage\"",
+                }))
+            }
+            Kind::Application(only) => Ok(View { organisation, only: Some(*only) }),
+            _ => Ok(View { organisation, only: None }),
+        }
+    }
+
+    /// Grants what only the control socket has.
+    ///
+    /// # Errors
+    /// 403 for everybody else.
+    pub(crate) fn control(&self) -> Result<View, ApiError> {
+        match self.kind {
+            Kind::ControlSocket => Ok(View { organisation: self.organisation, only: None }),
+            _ => Err(ApiError::Forbidden("this is done over the control socket only")),
+        }
+    }
+
+    /// Returns what keeps the idempotency keys of different callers apart.
+    pub(crate) fn principal(&self) -> [u8; 17] {
+        let (letter, key) = match &self.kind {
+            Kind::Key(key) => (b'k', key.id.0.0),
+            Kind::Organisation => (b'o', 0),
+            Kind::Application(id) => (b'a', id.0.0),
+            Kind::ControlSocket => (b'c', 0),
+        };
+        let mut bytes = [letter; 17];
+        bytes[1..9].copy_from_slice(&self.organisation.0.0.to_be_bytes());
+        bytes[9..17].copy_from_slice(&key.to_be_bytes());
+        bytes
+    }
+
+    /// Returns who it is, for the record of what people did.
+    pub(crate) fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Key(key) => format!("key {}", key.name),
+            Kind::Organisation => "token of the organisation".to_owned(),
+            Kind::Application(_) => "token of the application".to_owned(),
+            Kind::ControlSocket => "control socket".to_owned(),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, ApiError> {
+        parts.extensions.get().cloned().ok_or(ApiError::Internal)
+    }
+}
+
+/// Finds out who sent a request.
+///
+/// # Errors
+/// 401 for a key or token that does not open anything; 503 when an organisation cannot be made.
+pub(crate) async fn identify(
+    api: &Arc<ApiState>,
+    trust: Trust,
+    headers: &HeaderMap,
+) -> Result<Caller, ApiError> {
+    if trust == Trust::ControlSocket {
+        let configuration = api.store.configuration();
+        let default =
+            configuration.organisation_by_name(DEFAULT_ORGANISATION).ok_or(ApiError::Unavailable)?;
+        return Ok(Caller { organisation: default.id, kind: Kind::ControlSocket });
+    }
+    let text = bearer(headers)?;
+    if text.starts_with(keys::PREFIX) {
+        return with_key(api, text);
+    }
+    match (&api.jwt_secret, text.bytes().filter(|b| *b == b'.').count()) {
+        (Some(secret), 2) => with_token(api, secret, text).await,
+        _ => Err(ApiError::Authentication(
+            "this is not a key of this server; make one with `semnal keys create`",
+        )),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let missing = ApiError::Authentication("send a key in the header: authorization: Bearer <key>");
+    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        return Err(missing);
+    };
+    match value.split_once(' ') {
+        Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") && !text.trim().is_empty() => {
+            Ok(text.trim())
+        }
+        _ => Err(missing),
+    }
+}
+
+fn with_key(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
+    let digest = keys::parse(text)
+        .ok_or(ApiError::Authentication("the key is mistyped or cut off: its checksum does not fit"))?;
+    let configuration = api.store.configuration();
+    let key = configuration.key_by_digest(&digest).ok_or(ApiError::Authentication(
+        "this server does not know the key; make one with `semnal keys create`",
+    ))?;
+    if key.revoked_at.is_some() {
+        return Err(ApiError::Authentication("the key was revoked; use another"));
+    }
+    if key.expires_at.is_some_and(|at| at <= api.now()) {
+        return Err(ApiError::Authentication("the key has expired; use another"));
+    }
+    Ok(Caller { organisation: key.organisation, kind: Kind::Key(key.clone()) })
+}
+
+async fn with_token(api: &Arc<ApiState>, secret: &[u8], text: &str) -> Result<Caller, ApiError> {
+    match token::verify(text, secret, api.now())? {
+        token::Subject::Organisation(name) => {
+            let known = api.store.configuration().organisation_by_name(name.as_str()).map(|it| it.id);
+            let organisation = match known {
+                Some(id) => id,
+                None => token::make_organisation(api, name).await?,
+            };
+            Ok(Caller { organisation, kind: Kind::Organisation })
+        }
+        token::Subject::Application { organisation, application } => {
+            let unknown =
+                || ApiError::Authentication("the token's application does not exist in its organisation");
+            let configuration = api.store.configuration();
+            let organisation =
+                configuration.organisation_by_name(organisation.as_str()).ok_or_else(unknown)?;
+            let found = find::application(&configuration, api.store.ids(), organisation.id, &application)
+                .map_err(|_| unknown())?;
+            Ok(Caller { organisation: organisation.id, kind: Kind::Application(found.id) })
+        }
+    }
+}

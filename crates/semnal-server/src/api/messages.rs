@@ -1,0 +1,277 @@
+//! `/api/v1/app/{app_id}/msg`: events that happened. [`create`] is the hot path of the whole server.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+use semnal_core::application::{Application, Scope};
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::{ApplicationId, IdCipher, IdKind, Key, MessageId};
+use semnal_core::name::{Channel, Uid};
+use semnal_store::message::{Appended, Message, NewMessage};
+use semnal_store::store::{ChangePlan, Changed};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::ApiState;
+use super::answer::Answer;
+use super::applications::ApplicationIn;
+use super::auth::{Caller, View};
+use super::body::RequestBody;
+use super::error::ApiError;
+use super::find::{self, Segments};
+use super::idempotency::Idempotency;
+use super::input::Fields;
+use super::message_in::MessageIn;
+use super::page::{self, Cursor, CursorKey};
+use super::query::Params;
+use super::time::Rfc3339;
+
+/// A message is matched 10 times at most while the configuration changes under it.
+const MATCHES_MAX: usize = 10;
+/// What stands for a payload that was not asked for, or is gone.
+const NO_PAYLOAD: &str = "{}";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageOut<'a> {
+    id: String,
+    event_type: &'a str,
+    event_id: Option<&'a str>,
+    channels: Option<Vec<&'a str>>,
+    payload: &'a RawValue,
+    timestamp: Rfc3339,
+}
+
+/// Returns the public id of a message.
+pub(crate) fn public_id(ids: &IdCipher, application: ApplicationId, id: MessageId) -> String {
+    ids.encode(IdKind::Message, application.partition(), id.0)
+}
+
+fn out<'a>(ids: &IdCipher, it: &'a Message, payload: Option<&'a RawValue>) -> MessageOut<'a> {
+    let channels = (!it.channels.is_empty()).then(|| it.channels.iter().map(Channel::as_str).collect());
+    MessageOut {
+        id: public_id(ids, it.application, it.id),
+        event_type: it.event_type.as_str(),
+        event_id: it.event_id.as_ref().map(Uid::as_str),
+        channels,
+        payload: payload.unwrap_or_else(no_payload),
+        timestamp: Rfc3339(it.id.0.time()),
+    }
+}
+
+fn no_payload<'a>() -> &'a RawValue {
+    serde_json::from_str(NO_PAYLOAD).expect("an empty object is JSON")
+}
+
+/// Returns the stored payload as it is written into an answer: byte for byte.
+fn payload(it: &Message, with_content: bool) -> Option<&RawValue> {
+    serde_json::from_slice(it.payload.as_ref()).ok().filter(|_| with_content)
+}
+
+/// `POST …/msg`: match, append, answer when it is durable.
+pub(crate) async fn create(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(app): Segments<String>,
+    Idempotency(idempotency): Idempotency,
+    mut params: Params,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.organisation(Scope::Send)?;
+    let with_content = params.flag("with_content", true);
+    params.finish()?;
+    let given = MessageIn::read(&body)?;
+    let mut configuration = api.store.configuration();
+    let application = match (view.application(&configuration, api.store.ids(), &app), given.application) {
+        (Ok(found), _) => found.id,
+        (Err(_), Some(inline)) => {
+            caller.organisation(Scope::Manage)?;
+            let id = make_application(&api, view, &app, inline).await?;
+            configuration = api.store.configuration();
+            id
+        }
+        (Err(not_found), None) => return Err(not_found),
+    };
+    check_event_type(&api, &configuration, view, &given)?;
+    for _ in 0..MATCHES_MAX {
+        let endpoints = configuration.matching(application, &given.event_type, &given.channels);
+        let message = NewMessage {
+            application,
+            event_type: given.event_type.clone(),
+            event_id: given.event_id.clone(),
+            channels: given.channels.clone(),
+            endpoints,
+            payload: body.slice_ref(given.payload.get().as_bytes()),
+            idempotency,
+        };
+        match api.store.append(vec![message], configuration.version).await?.pop() {
+            Some(Appended::Created(it)) => {
+                let shown = with_content.then_some(given.payload);
+                return Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)));
+            }
+            Some(Appended::Repeated(id)) => return repeated(&api, id, with_content).await,
+            Some(Appended::EventIdExists(_)) => return Err(event_id_exists(&given)),
+            Some(Appended::Stale) => configuration = api.store.configuration(),
+            None => return Err(ApiError::Internal),
+        }
+        if configuration.application(application).is_none() {
+            return Err(ApiError::not_found("application", &app));
+        }
+    }
+    tracing::warn!("the configuration changes faster than a message is matched");
+    Err(ApiError::Unavailable)
+}
+
+fn check_event_type(
+    api: &ApiState,
+    configuration: &Configuration,
+    view: View,
+    given: &MessageIn<'_>,
+) -> Result<(), ApiError> {
+    let name = &given.event_type;
+    if !api.strict_event_types || configuration.event_type(view.organisation, name).is_some() {
+        return Ok(());
+    }
+    let msg = "is not in the event catalogue, and this server accepts no others; create it first";
+    Err(ApiError::invalid(&["body", "eventType"], "unknown_event_type", msg))
+}
+
+fn event_id_exists(given: &MessageIn<'_>) -> ApiError {
+    let event_id = given.event_id.as_ref().map_or("", Uid::as_str);
+    ApiError::Conflict(format!("this application has a message with the eventId {event_id:?} already"))
+}
+
+/// Answers a repeated request from the message that it made the first time.
+async fn repeated(api: &ApiState, id: MessageId, with_content: bool) -> Result<Answer, ApiError> {
+    let it = api.store.read(move |reader| reader.message(id)).await?.ok_or(ApiError::Internal)?;
+    let shown = payload(&it, with_content);
+    Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)))
+}
+
+/// Makes the application that a message brings along, under the uid of the path.
+async fn make_application(
+    api: &ApiState,
+    view: View,
+    app: &str,
+    inline: &RawValue,
+) -> Result<ApplicationId, ApiError> {
+    let given = ApplicationIn::read(Fields::nested("application", inline)?)?;
+    let wrong = |msg: &str| ApiError::invalid(&["body", "application", "uid"], "contradiction", msg);
+    let uid = given.uid.clone().value().filter(|uid| uid.as_str() == app);
+    let uid = uid.ok_or_else(|| wrong("must be the uid in the path, which names no application yet"))?;
+    let (id, now, ids) = (ApplicationId(api.store.next_key()), api.now(), api.store.ids().clone());
+    let make = move |configuration: &Configuration| {
+        Ok::<_, ApiError>(match view.application(configuration, &ids, uid.as_str()) {
+            Ok(existing) => ChangePlan { changes: Vec::new(), answer: None, value: existing.id },
+            Err(_) => {
+                let it: Application = given.create(id, view.organisation, Some(uid), now);
+                ChangePlan { changes: vec![Change::PutApplication(it)], answer: None, value: id }
+            }
+        })
+    };
+    match api.store.change(None, make).await?? {
+        Changed::Applied(id) => Ok(id),
+        Changed::Repeated(_) => Err(ApiError::Internal),
+    }
+}
+
+/// `GET …/msg/{msg_id}`
+pub(crate) async fn get(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, message)): Segments<(String, String)>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let with_content = params.flag("with_content", true);
+    params.finish()?;
+    let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
+    let it = find::message(&api, application, &message).await?;
+    let shown = payload(&it, with_content);
+    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), &it, shown)))
+}
+
+/// `GET …/msg`: newest first.
+pub(crate) async fn list(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(app): Segments<String>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let (limit, cursor) = (params.limit(), params.cursor::<MessageId>());
+    let (before, after) = (params.instant("before"), params.instant("after"));
+    let (channel, event_types) = (params.channel(), params.event_types());
+    let with_content = params.flag("with_content", true);
+    params.finish()?;
+    let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
+    let newest = before.map_or(Key(i64::MAX), Key::first_at);
+    let oldest =
+        after.map_or(Key(i64::MIN), |after| Key::first_at(semnal_core::time::UnixMillis(after.0 + 1)));
+    let wanted = move |it: &Message| {
+        it.id.0 < newest
+            && it.id.0 >= oldest
+            && channel.as_ref().is_none_or(|channel| it.channels.contains(channel))
+            && event_types.as_ref().is_none_or(|names| names.contains(&it.event_type))
+    };
+    let start = cursor.clone();
+    let found = api
+        .store
+        .read(move |reader| match start {
+            Cursor::Start => reader.messages_of(application, newest, false, limit, wanted),
+            Cursor::After(edge) => reader.messages_of(application, edge.0.min(newest), false, limit, wanted),
+            Cursor::Before(edge) => {
+                let mut found = reader.messages_of(application, edge.0, true, limit, wanted)?;
+                found.messages.reverse();
+                Ok(found)
+            }
+        })
+        .await?;
+    let page = match cursor {
+        // What a previous page ends at follows it.
+        Cursor::Before(_) => {
+            let done = found.messages.is_empty();
+            page::edges(found.messages, |it| it.id, !found.done, done, &cursor)
+        }
+        _ => {
+            let done = found.done || found.reached < oldest;
+            let has_previous = cursor != Cursor::Start;
+            let mut page = page::edges(found.messages, |it| it.id, has_previous, done, &cursor);
+            // A scan that ended at its limit goes on where it ended, not at the last message that it found.
+            if !done {
+                page.iterator = Cursor::After(MessageId(found.reached)).encode();
+            }
+            page
+        }
+    };
+    let ids = api.store.ids();
+    let shown: Vec<_> = page.data.iter().map(|it| out(ids, it, payload(it, with_content))).collect();
+    let (iterator, prev_iterator, done) = (page.iterator.clone(), page.prev_iterator.clone(), page.done);
+    Ok(Answer::json(StatusCode::OK, &page::Page { data: shown, iterator, prev_iterator, done }))
+}
+
+impl CursorKey for MessageId {
+    const LIST: u8 = b'm';
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(MessageId(Key(i64::from_be_bytes(bytes.try_into().ok()?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_payload_is_a_part_of_the_body_not_a_copy() {
+        let body = Bytes::from_static(br#"{"eventType":"a","payload":{"b":1}}"#);
+        let given = MessageIn::read(&body).unwrap();
+        let payload = body.slice_ref(given.payload.get().as_bytes());
+        assert_eq!(payload.as_ptr(), body[26..].as_ptr());
+        assert_eq!(&payload[..], br#"{"b":1}"#);
+    }
+}
