@@ -153,7 +153,8 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         .at("/healthz", get(health::alive))
         .at("/readyz", get(health::ready));
     let guarded = routes.0.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
-    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open.0).with_state(state)
+    let open = open.0.method_not_allowed_fallback(unknown_method);
+    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
 }
 
 /// Routes with and without a slash at the end.

@@ -175,7 +175,7 @@ where
     let ended = tokio::select! {
         ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = shutdown.cancelled() => {
-            Pin::new(&mut connection).graceful_shutdown();
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
             let rest = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
             match timeout(limits.shutdown_timeout, rest).await {
                 Ok(ended) => ended,

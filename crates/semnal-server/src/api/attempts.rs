@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::ApiState;
 use super::answer::Answer;
 use super::auth::Caller;
+use super::endpoints;
 use super::error::ApiError;
 use super::find::{self, Segments};
 use super::idempotency::{self, Idempotency};
@@ -70,7 +71,7 @@ fn out(ids: &IdCipher, application: ApplicationId, it: &Outcome, with_content: b
     AttemptOut {
         id: ids.encode_attempt(it.id),
         msg_id: messages::public_id(ids, application, it.id.delivery.message),
-        endpoint_id: ids.encode(IdKind::Endpoint, application.partition(), it.endpoint.0),
+        endpoint_id: endpoints::public_id(ids, application, it.endpoint),
         url: it.url.clone(),
         response: if with_content { response } else { String::new() },
         response_status_code: it.end.status().unwrap_or(0),

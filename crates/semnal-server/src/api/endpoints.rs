@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
-use semnal_core::application::{Application, Scope};
+use semnal_core::application::Scope;
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointState};
-use semnal_core::id::{EndpointId, IdCipher, IdKind};
+use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
 use semnal_core::name::Uid;
 use semnal_core::retry::RetrySchedule;
 use serde::Serialize;
@@ -53,15 +53,15 @@ struct EndpointOut<'a> {
 }
 
 /// Returns the public id of an endpoint.
-pub(crate) fn public_id(ids: &IdCipher, application: &Application, id: EndpointId) -> String {
-    ids.encode(IdKind::Endpoint, application.id.partition(), id.0)
+pub(crate) fn public_id(ids: &IdCipher, application: ApplicationId, id: EndpointId) -> String {
+    ids.encode(IdKind::Endpoint, application.partition(), id.0)
 }
 
 fn out<'a>(ids: &IdCipher, it: &'a Endpoint) -> EndpointOut<'a> {
     let event_types: Option<Vec<&str>> =
         it.event_types.as_ref().map(|names| names.iter().map(|name| name.as_str()).collect());
     EndpointOut {
-        id: ids.encode(IdKind::Endpoint, it.application.partition(), it.id.0),
+        id: public_id(ids, it.application, it.id),
         uid: it.uid.as_ref().map(Uid::as_str),
         url: &it.url,
         version: 1,

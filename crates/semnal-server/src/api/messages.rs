@@ -9,6 +9,7 @@ use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApplicationId, IdCipher, IdKind, Key, MessageId};
 use semnal_core::name::{Channel, Uid};
 use semnal_store::message::{Appended, Message, NewMessage};
+use semnal_store::read::MessagePage;
 use semnal_store::store::{ChangePlan, Changed};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -23,7 +24,7 @@ use super::find::{self, Segments};
 use super::idempotency::Idempotency;
 use super::input::Fields;
 use super::message_in::MessageIn;
-use super::page::{self, Cursor, CursorKey};
+use super::page::{self, Cursor, CursorKey, Page};
 use super::query::Params;
 use super::time::Rfc3339;
 
@@ -228,27 +229,30 @@ pub(crate) async fn list(
             }
         })
         .await?;
-    let page = match cursor {
-        // What a previous page ends at follows it.
-        Cursor::Before(_) => {
-            let done = found.messages.is_empty();
-            page::edges(found.messages, |it| it.id, !found.done, done, &cursor)
-        }
-        _ => {
-            let done = found.done || found.reached < oldest;
-            let has_previous = cursor != Cursor::Start;
-            let mut page = page::edges(found.messages, |it| it.id, has_previous, done, &cursor);
-            // A scan that ended at its limit goes on where it ended, not at the last message that it found.
-            if !done {
-                page.iterator = Cursor::After(MessageId(found.reached)).encode();
-            }
-            page
-        }
-    };
+    let page = page_of(found, &cursor, oldest);
     let ids = api.store.ids();
-    let shown: Vec<_> = page.data.iter().map(|it| out(ids, it, payload(it, with_content))).collect();
-    let (iterator, prev_iterator, done) = (page.iterator.clone(), page.prev_iterator.clone(), page.done);
-    Ok(Answer::json(StatusCode::OK, &page::Page { data: shown, iterator, prev_iterator, done }))
+    let Page { data, iterator, prev_iterator, done } = page;
+    let data = data.iter().map(|it| out(ids, it, payload(it, with_content))).collect();
+    Ok(Answer::json(StatusCode::OK, &Page { data, iterator, prev_iterator, done }))
+}
+
+/// Adds the iterators to what was found.
+fn page_of(found: MessagePage, cursor: &Cursor<MessageId>, oldest: Key) -> Page<Message> {
+    if let Cursor::Before(_) = cursor {
+        // What a previous page ends at follows it.
+        let done = found.messages.is_empty();
+        return page::edges(found.messages, |it| it.id, !found.done, done, cursor);
+    }
+    let done = found.done || found.reached < oldest;
+    let mut page = page::edges(found.messages, |it| it.id, *cursor != Cursor::Start, done, cursor);
+    if !done {
+        // A scan that ended at its limit goes on where it ended, not at the last message that it found.
+        page.iterator = Cursor::After(MessageId(found.reached)).encode();
+    }
+    if let (true, Cursor::After(edge)) = (page.data.is_empty(), cursor) {
+        page.prev_iterator = Cursor::Before(MessageId(Key((edge.0.0 - 1).max(0)))).encode();
+    }
+    page
 }
 
 impl CursorKey for MessageId {
@@ -257,7 +261,9 @@ impl CursorKey for MessageId {
         self.0.0.to_be_bytes().to_vec()
     }
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Some(MessageId(Key(i64::from_be_bytes(bytes.try_into().ok()?))))
+        // Beyond these a step to either side would not fit.
+        let key = i64::from_be_bytes(bytes.try_into().ok()?);
+        (0..i64::MAX).contains(&key).then_some(MessageId(Key(key)))
     }
 }
 
@@ -271,7 +277,7 @@ mod tests {
         let body = Bytes::from_static(br#"{"eventType":"a","payload":{"b":1}}"#);
         let given = MessageIn::read(&body).unwrap();
         let payload = body.slice_ref(given.payload.get().as_bytes());
-        assert_eq!(payload.as_ptr(), body[26..].as_ptr());
+        assert_eq!(payload.as_ptr(), body[27..].as_ptr());
         assert_eq!(&payload[..], br#"{"b":1}"#);
     }
 }
