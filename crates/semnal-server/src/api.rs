@@ -133,7 +133,7 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", post(attempts::resend))
         .at("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(attempts::list_by_message))
-        .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::list_by_endpoint))
+        .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::by_endpoint::list))
         .at("/api/v1/event-type", get(event_types::list).post(event_types::create))
         .at(
             "/api/v1/event-type/{event_type_name}",
