@@ -38,14 +38,21 @@ pub(crate) fn generate(random: [u8; RANDOM_BYTES]) -> NewKey {
     NewKey { digest: sha256(&text), hint, text }
 }
 
-/// Returns the digest by which a key is looked up; `None` when the text cannot be a key.
-pub(crate) fn parse(text: &str) -> Option<[u8; 32]> {
+/// Returns the digest by which a key is looked up; `None` when the text cannot be a key. The checksum is left to
+/// [`is_mistyped`], since a key that is found needs none.
+pub(crate) fn digest_of(text: &str) -> Option<[u8; 32]> {
     let body = text.strip_prefix(PREFIX)?;
-    if body.len() != RANDOM_CHARACTERS + CHECKSUM_CHARACTERS || !body.bytes().all(|b| ALPHABET.contains(&b)) {
-        return None;
+    let shaped = body.len() == RANDOM_CHARACTERS + CHECKSUM_CHARACTERS
+        && body.bytes().all(|b| b.is_ascii_alphanumeric());
+    shaped.then(|| sha256(text))
+}
+
+/// Tells a key that was never made, since its checksum does not fit, from one that somebody may have had.
+pub(crate) fn is_mistyped(text: &str) -> bool {
+    digest_of(text).is_none() || {
+        let (random, given) = text.split_at(text.len() - CHECKSUM_CHARACTERS);
+        checksum(random) != given
     }
-    let (random, given) = text.split_at(text.len() - CHECKSUM_CHARACTERS);
-    (checksum(random) == given).then(|| sha256(text))
 }
 
 fn checksum(text: &str) -> String {
@@ -80,7 +87,8 @@ mod tests {
     fn a_key_is_found_by_its_digest_and_shows_only_its_first_characters() {
         let key = generate([7; 32]);
         assert_eq!(key.text.len(), 56);
-        assert_eq!(parse(&key.text), Some(key.digest));
+        assert_eq!(digest_of(&key.text), Some(key.digest));
+        assert!(!is_mistyped(&key.text));
         assert!(key.text.starts_with(&key.hint) && key.hint.len() == 11);
         assert_ne!(generate([8; 32]).text, key.text);
     }
@@ -91,7 +99,7 @@ mod tests {
         for at in 0..key.len() {
             let mut changed = key.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert_eq!(parse(std::str::from_utf8(&changed).unwrap()), None, "at {at}");
+            assert!(is_mistyped(std::str::from_utf8(&changed).unwrap()), "at {at}");
         }
     }
 
@@ -101,7 +109,7 @@ mod tests {
         for text in
             ["", "semnal_", &key[..52], &format!("{key}A"), &key.to_lowercase(), "semnal_ș", &"ș".repeat(28)]
         {
-            assert_eq!(parse(text), None, "{text}");
+            assert!(is_mistyped(text), "{text}");
         }
     }
 

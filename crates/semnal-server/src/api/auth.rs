@@ -187,12 +187,15 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 }
 
 fn with_key(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
-    let digest = keys::parse(text)
-        .ok_or(ApiError::Authentication("the key is mistyped or cut off: its checksum does not fit"))?;
     let configuration = api.store.configuration();
-    let key = configuration.key_by_digest(&digest).ok_or(ApiError::Authentication(
-        "this server does not know the key; make one with `semnal keys create`",
-    ))?;
+    let found = keys::digest_of(text).and_then(|digest| configuration.key_by_digest(&digest));
+    let key = found.ok_or_else(|| {
+        ApiError::Authentication(if keys::is_mistyped(text) {
+            "the key is mistyped or cut off: its checksum does not fit"
+        } else {
+            "this server does not know the key; make one with `semnal keys create`"
+        })
+    })?;
     if key.revoked_at.is_some() {
         return Err(ApiError::Authentication("the key was revoked; use another"));
     }
