@@ -18,7 +18,7 @@ impl UnixMillis {
 
     /// Returns how long it is from `earlier` until this point; zero when `earlier` is later.
     pub fn since(self, earlier: UnixMillis) -> Duration {
-        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 

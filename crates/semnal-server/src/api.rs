@@ -9,7 +9,7 @@ mod applications;
 mod attempts;
 mod auth;
 mod body;
-mod control;
+pub(crate) mod control;
 mod endpoint_headers;
 mod endpoint_secrets;
 mod endpoints;
@@ -39,13 +39,12 @@ use http::Uri;
 use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint_url::UrlRules;
 use semnal_core::time::UnixMillis;
-use semnal_store::store::Store;
+use semnal_store::store::{Now, Store};
 
 pub(crate) use auth::Trust;
 use error::ApiError;
 
-/// Where the API gets the time from.
-pub(crate) type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+use crate::configuration::SignatureKind;
 
 /// What every handler has.
 pub(crate) struct ApiState {
@@ -80,16 +79,6 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits { body_bytes_max: 1_024 * 1_024, body_read_timeout: Duration::from_secs(30) }
     }
-}
-
-/// How deliveries are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum SignatureKind {
-    /// `whsec_…`, v1.
-    #[default]
-    Hmac256,
-    /// `whsk_…`, v1a.
-    Ed25519,
 }
 
 impl ApiState {
@@ -141,10 +130,10 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         );
     if trust == Trust::ControlSocket {
         routes
-            .at("/control/keys", get(control::list_keys).post(control::create_key))
-            .at("/control/keys/{key_id}/revoke", post(control::revoke_key))
-            .at("/control/verify", get(control::verify))
-            .at("/control/status", get(control::status));
+            .at("/control/keys", get(control::get_keys).post(control::post_key))
+            .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
+            .at("/control/verify", get(control::get_verify))
+            .at("/control/status", get(control::get_status));
     }
     let gate = Gate { api: state.clone(), trust };
     let mut open = Routes(Router::new());

@@ -1,8 +1,17 @@
-//! The semnal binary.
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by main"))]
-mod api;
-mod keys;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by main"))]
-mod listener;
+//! The semnal binary: command line, configuration, HTTP API, wiring. The only crate that reads the environment.
 
-fn main() {}
+mod api;
+mod cli;
+mod configuration;
+mod control_client;
+mod keys;
+mod listener;
+mod seed;
+mod serve;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

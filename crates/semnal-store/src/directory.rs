@@ -13,6 +13,8 @@ use crate::vault::KEY_BYTES;
 pub const LOCK_FILE: &str = "semnal.lock";
 /// The file with the key that encrypts secrets.
 pub const KEY_FILE: &str = "secret.key";
+/// The key file while it is written.
+const NEW_KEY_FILE: &str = "secret.key.new";
 /// The control socket of a running server.
 pub const SOCKET_FILE: &str = "control.sock";
 /// The configuration file, which may be there before the first start.
@@ -67,12 +69,16 @@ impl DataDirectory {
                 if self.path.join(JOURNAL_FILE).exists() {
                     return Err(wrong("is missing, but the journal exists".into()));
                 }
+                // Written beside and renamed: a start that is cut off leaves no half key, which would be refused.
+                let beside = self.path.join(NEW_KEY_FILE);
                 let written = OpenOptions::new()
                     .write(true)
-                    .create_new(true)
+                    .create(true)
+                    .truncate(true)
                     .mode(0o600)
-                    .open(&path)
-                    .and_then(|mut file| file.write_all(&fresh).and_then(|()| file.sync_all()));
+                    .open(&beside)
+                    .and_then(|mut file| file.write_all(&fresh).and_then(|()| file.sync_all()))
+                    .and_then(|()| std::fs::rename(&beside, &path));
                 written.map_err(|source| OpenError::ReadOnly { path: path.clone(), source })?;
                 // The name of the file is durable only with its directory.
                 File::open(&self.path)
@@ -98,7 +104,7 @@ fn check_content(path: &Path) -> Result<(), OpenError> {
         std::fs::read_dir(path).map_err(|source| OpenError::ReadOnly { path: path.to_path_buf(), source })?;
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let ours = [LOCK_FILE, KEY_FILE, SOCKET_FILE, CONFIGURATION_FILE, "lost+found"];
+        let ours = [LOCK_FILE, KEY_FILE, NEW_KEY_FILE, SOCKET_FILE, CONFIGURATION_FILE, "lost+found"];
         if !ours.iter().any(|known| name == *known) {
             return Err(foreign(format!("it holds {} and no {JOURNAL_FILE}", name.display())));
         }

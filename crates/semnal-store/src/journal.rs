@@ -43,7 +43,10 @@ impl Journal {
     pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
         match self {
             Journal::Sqlite { journal, .. } => journal.begin(),
-            Journal::Memory(memory) => memory.begin(),
+            Journal::Memory(memory) => {
+                memory.begin();
+                Ok(())
+            }
         }
     }
 
@@ -63,7 +66,10 @@ impl Journal {
 
     pub(crate) fn write(&mut self, write: Write) -> Result<(), StoreError> {
         match self {
-            Journal::Memory(memory) => memory.write(write),
+            Journal::Memory(memory) => {
+                memory.write(write);
+                Ok(())
+            }
             Journal::Sqlite { journal, vault } => {
                 let connection = &journal.connection;
                 match write {
@@ -99,15 +105,16 @@ impl Journal {
             Journal::Sqlite { journal, .. } => {
                 rows::delete_cancelled(&journal.connection, endpoint, position, limit)
             }
-            Journal::Memory(memory) => memory.delete_cancelled(endpoint, position, limit),
+            Journal::Memory(memory) => Ok(memory.delete_cancelled(endpoint, position, limit)),
         }
     }
 
-    /// Reads on the writer's own connection: what it sees is exactly what has been committed so far.
+    /// Reads on the writer's own connection: what it sees is what has been committed so far, and what the transaction
+    /// under way has written.
     pub(crate) fn source(&self) -> ReadSource<'_> {
         match self {
             Journal::Sqlite { journal, .. } => ReadSource::Sqlite(&journal.connection),
-            Journal::Memory(memory) => ReadSource::Memory(memory.tables()),
+            Journal::Memory(memory) => ReadSource::Memory(memory.working()),
         }
     }
 
@@ -115,7 +122,22 @@ impl Journal {
     pub(crate) fn reader(&self) -> Result<Reader, StoreError> {
         match self {
             Journal::Sqlite { journal, .. } => Reader::open_sqlite(&journal.path),
-            Journal::Memory(memory) => Ok(Reader::memory(memory.tables().clone())),
+            Journal::Memory(memory) => Ok(Reader::memory(memory.committed().clone())),
+        }
+    }
+
+    /// Opens a reader that keeps seeing what is committed at this moment.
+    pub(crate) fn snapshot(&self) -> Result<Reader, StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => {
+                let reader = Reader::open_sqlite(&journal.path)?;
+                reader.begin_snapshot()?;
+                Ok(reader)
+            }
+            Journal::Memory(memory) => {
+                let tables = memory.committed().lock().clone();
+                Ok(Reader::memory(Arc::new(parking_lot::Mutex::new(tables))))
+            }
         }
     }
 
@@ -131,7 +153,7 @@ impl Journal {
             Journal::Sqlite { journal, .. } => {
                 Ok(configuration::answers(&journal.connection)?.into_values().collect())
             }
-            Journal::Memory(memory) => Ok(memory.tables().lock().answers.values().cloned().collect()),
+            Journal::Memory(memory) => Ok(memory.working().lock().answers.values().cloned().collect()),
         }
     }
 }

@@ -39,7 +39,7 @@ impl Faults {
 }
 
 /// The rows, as they survive a restart.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tables {
     pub(crate) messages: BTreeMap<MessageId, Arc<Message>>,
     pub(crate) outcomes: BTreeMap<(DeliveryId, u16), Outcome>,
@@ -61,30 +61,41 @@ pub struct MemoryDisk {
 
 pub(crate) struct MemoryJournal {
     disk: MemoryDisk,
+    /// The disk with what the transaction has written so far, which only the writer sees.
+    working: SharedTables,
     staged: Vec<Write>,
 }
 
 impl MemoryJournal {
     pub(crate) fn new(disk: MemoryDisk) -> MemoryJournal {
-        MemoryJournal { disk, staged: Vec::new() }
+        let working = disk.tables.lock().clone();
+        MemoryJournal { disk, working: Arc::new(Mutex::new(working)), staged: Vec::new() }
     }
 
-    pub(crate) fn tables(&self) -> &SharedTables {
+    /// What the writer reads: its own transaction included, as on a database.
+    pub(crate) fn working(&self) -> &SharedTables {
+        &self.working
+    }
+
+    /// What everybody else reads: what has been committed.
+    pub(crate) fn committed(&self) -> &SharedTables {
         &self.disk.tables
     }
 
-    pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
-        self.staged.clear();
-        Ok(())
+    pub(crate) fn begin(&mut self) {
+        debug_assert!(self.staged.is_empty(), "a transaction ends with a commit or a rollback");
     }
 
-    pub(crate) fn write(&mut self, write: Write) -> Result<(), StoreError> {
+    pub(crate) fn write(&mut self, write: Write) {
+        self.working.lock().apply(write.clone());
         self.staged.push(write);
-        Ok(())
     }
 
     pub(crate) fn rollback(&mut self) {
-        self.staged.clear();
+        if !self.staged.is_empty() {
+            self.staged.clear();
+            *self.working.lock() = self.disk.tables.lock().clone();
+        }
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
@@ -102,19 +113,15 @@ impl MemoryJournal {
         Ok(())
     }
 
-    pub(crate) fn delete_cancelled(
-        &mut self,
-        endpoint: EndpointId,
-        position: Key,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        let tables = self.disk.tables.lock();
+    pub(crate) fn delete_cancelled(&mut self, endpoint: EndpointId, position: Key, limit: usize) -> usize {
+        let tables = self.working.lock();
         let cancelled = tables.retries.values().filter(|r| r.endpoint == endpoint && r.since <= position);
         let found: Vec<DeliveryId> = cancelled.map(|r| r.delivery).take(limit).collect();
         drop(tables);
-        let count = found.len();
-        self.staged.extend(found.into_iter().map(|delivery| Write::DeleteRetry(endpoint, delivery)));
-        Ok(count)
+        for delivery in &found {
+            self.write(Write::DeleteRetry(endpoint, *delivery));
+        }
+        found.len()
     }
 
     pub(crate) fn load_configuration(&self) -> Result<Configuration, StoreError> {
@@ -127,6 +134,24 @@ impl MemoryJournal {
 }
 
 impl Tables {
+    /// Copies what the state of a message's deliveries follows from.
+    pub(crate) fn of_message(&self, message: &Message) -> Tables {
+        let of = |ordinal| DeliveryId { message: message.id, ordinal };
+        let outcomes = self.outcomes.range((of(0), 0)..=(of(u16::MAX), u16::MAX));
+        let added = self.added.range(of(0)..=of(u16::MAX));
+        let mut part = Tables {
+            outcomes: outcomes.map(|(id, it)| (*id, it.clone())).collect(),
+            added: added.map(|(id, endpoint)| (*id, *endpoint)).collect(),
+            ..Tables::default()
+        };
+        for endpoint in message.endpoints.iter().copied().chain(part.added.values().copied()) {
+            let rows = self.retries.range((endpoint, of(0))..=(endpoint, of(u16::MAX)));
+            part.retries.extend(rows.map(|(key, row)| (*key, *row)));
+            part.cuts.extend(self.cuts.get(&endpoint).map(|position| (endpoint, *position)));
+        }
+        part
+    }
+
     fn apply(&mut self, write: Write) {
         match write {
             Write::Message(it) => {

@@ -3,11 +3,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use semnal_core::id::{ApplicationId, EndpointId, MessageId};
+use semnal_core::id::{ApplicationId, EndpointId, Key, MessageId};
 use semnal_core::name::{Channel, EventTypeName, Uid};
 
 /// A 128-bit keyed hash of an idempotency key with its scope, or of an event id with its application.
 pub type Fingerprint = [u8; 16];
+
+/// A message's key with the fingerprints of its idempotency key and its event id.
+pub(crate) type FingerprintRow = (Key, Option<Fingerprint>, Option<Fingerprint>);
+
+/// A message without its payload: what it matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Matched {
+    pub(crate) id: MessageId,
+    /// See [`Message::endpoints`].
+    pub(crate) endpoints: Vec<EndpointId>,
+}
 
 /// A message to append.
 #[derive(Debug, Clone)]

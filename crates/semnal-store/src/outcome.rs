@@ -83,6 +83,16 @@ pub struct RetryRow {
     pub since: Key,
 }
 
+/// The retry rows of one endpoint, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RetryCount {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) rows: u64,
+    pub(crate) without_time: u64,
+    /// The greatest [`RetryRow::since`] among them.
+    pub(crate) last_since: Key,
+}
+
 /// A place in the order of due rows: time, endpoint, delivery.
 pub type DueCursor = (UnixMillis, EndpointId, DeliveryId);
 
@@ -114,7 +124,8 @@ pub enum Report {
     /// A delivery goes to the retry table without an attempt: no room in memory, undecided for long, or its endpoint
     /// holds.
     Park {
-        /// The row to write.
+        /// The row to write. It keeps the trigger of the row before it: that is how a reopened delivery is told from one
+        /// whose row should be gone.
         row: RetryRow,
         /// Whether the delivery has a retry row already.
         has_row: bool,

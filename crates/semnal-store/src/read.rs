@@ -1,8 +1,11 @@
 //! Reading the journal: by id, attempts of a message, the newest messages of an application, and the state of a
 //! delivery. Readers have connections of their own and never hold the writer up.
 
+use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId};
@@ -10,8 +13,8 @@ use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
-use crate::message::{Fingerprint, Message};
-use crate::outcome::{DueCursor, Outcome, RetryRow, Verdict};
+use crate::message::{FingerprintRow, Matched, Message};
+use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::{self, rows};
 
 /// 100,000 rows are looked at for one page of a list at most; a page that ends there is short and goes on at its
@@ -117,22 +120,45 @@ impl Reader {
         message: &Message,
         holds: impl Fn(EndpointId) -> bool,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let source = self.source();
-        let outcomes = self.attempts(message.id)?;
-        let mut all = Vec::new();
-        for (id, endpoint) in source.delivery_endpoints(message)? {
-            let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
-            let retry = source.retry(endpoint, id)?;
-            let cut = source.cut(endpoint)?;
-            let state = derive_state(id, of_this, retry.as_ref(), cut);
-            let state = match state {
-                DeliveryState::Pending(progress) if holds(endpoint) => DeliveryState::Held(progress),
-                other => other,
-            };
-            let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
-            all.push(Delivery { id, endpoint, state, due_at });
+        self.at_one_moment(message, |source| {
+            let (first, last) = one(message.id);
+            let outcomes = source.outcomes(first, last)?;
+            let mut all = Vec::new();
+            for (id, endpoint) in source.delivery_endpoints(message)? {
+                let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
+                let retry = source.retry(endpoint, id)?;
+                let cut = source.cut(endpoint)?;
+                let state = match derive_state(id, of_this, retry.as_ref(), cut) {
+                    DeliveryState::Pending(progress) if holds(endpoint) => DeliveryState::Held(progress),
+                    other => other,
+                };
+                let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
+                all.push(Delivery { id, endpoint, state, due_at });
+            }
+            Ok(all)
+        })
+    }
+
+    /// Asks several things about a message's deliveries as of one moment: a commit between two of them would show a
+    /// delivery that never was, such as one without the row that its last outcome asks for.
+    fn at_one_moment<T>(
+        &self,
+        message: &Message,
+        question: impl FnOnce(&ReadSource<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.inner {
+            Inner::Sqlite(_) => {
+                self.begin_snapshot()?;
+                let answer = question(&self.source());
+                // After an error too: a read transaction that stays open would keep the log from starting again.
+                self.end_snapshot()?;
+                answer
+            }
+            Inner::Memory(tables) => {
+                let part = Arc::new(Mutex::new(tables.lock().of_message(message)));
+                question(&ReadSource::Memory(&part))
+            }
         }
-        Ok(all)
     }
 
     /// Returns messages of an application: those older than `from`, newest first, or with `newer` those newer than
@@ -210,13 +236,13 @@ impl ReadSource<'_> {
         }
     }
 
-    pub(crate) fn messages_from(&self, from: Key, limit: usize) -> Result<Vec<Message>, StoreError> {
+    pub(crate) fn matched_from(&self, from: Key, limit: usize) -> Result<Vec<Matched>, StoreError> {
         match self {
-            ReadSource::Sqlite(connection) => rows::messages_from(connection, from, limit),
+            ReadSource::Sqlite(connection) => rows::matched_from(connection, from, limit),
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
-                let range = tables.messages.range(MessageId(from)..);
-                Ok(range.take(limit).map(|(_, m)| (**m).clone()).collect())
+                let range = tables.messages.range(MessageId(from)..).take(limit);
+                Ok(range.map(|(id, m)| Matched { id: *id, endpoints: m.endpoints.clone() }).collect())
             }
         }
     }
@@ -233,7 +259,8 @@ impl ReadSource<'_> {
                 let tables = tables.lock();
                 let owner = |(id, m): (&MessageId, &std::sync::Arc<Message>)| (*id, m.application);
                 Ok(if newer {
-                    tables.messages.range(MessageId(Key(from.0 + 1))..).take(limit).map(owner).collect()
+                    let beyond = (Bound::Excluded(MessageId(from)), Bound::Unbounded);
+                    tables.messages.range(beyond).take(limit).map(owner).collect()
                 } else {
                     tables.messages.range(..MessageId(from)).rev().take(limit).map(owner).collect()
                 })
@@ -248,17 +275,17 @@ impl ReadSource<'_> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "three columns of one row")]
     pub(crate) fn fingerprints_after(
         &self,
         after: Key,
         limit: usize,
-    ) -> Result<Vec<(Key, Option<Fingerprint>, Option<Fingerprint>)>, StoreError> {
+    ) -> Result<Vec<FingerprintRow>, StoreError> {
         match self {
             ReadSource::Sqlite(connection) => rows::fingerprints_after(connection, after, limit),
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
-                let range = tables.messages.range(MessageId(Key(after.0 + 1))..).take(limit);
+                let beyond = (Bound::Excluded(MessageId(after)), Bound::Unbounded);
+                let range = tables.messages.range(beyond).take(limit);
                 Ok(range.map(|(id, m)| (id.0, m.idempotency, m.event_fingerprint)).collect())
             }
         }
@@ -354,17 +381,20 @@ impl ReadSource<'_> {
         }
     }
 
-    pub(crate) fn retry_counts(&self) -> Result<Vec<(EndpointId, u64, u64)>, StoreError> {
+    pub(crate) fn retry_counts(&self) -> Result<Vec<RetryCount>, StoreError> {
         match self {
             ReadSource::Sqlite(connection) => rows::retry_counts(connection),
             ReadSource::Memory(tables) => {
-                let mut counts = std::collections::BTreeMap::<EndpointId, (u64, u64)>::new();
+                let mut counts = std::collections::BTreeMap::<EndpointId, RetryCount>::new();
                 for row in tables.lock().retries.values() {
-                    let count = counts.entry(row.endpoint).or_default();
-                    count.0 += 1;
-                    count.1 += u64::from(row.due_at.is_none());
+                    let endpoint = row.endpoint;
+                    let none = RetryCount { endpoint, rows: 0, without_time: 0, last_since: row.since };
+                    let count = counts.entry(endpoint).or_insert(none);
+                    count.rows += 1;
+                    count.without_time += u64::from(row.due_at.is_none());
+                    count.last_since = count.last_since.max(row.since);
                 }
-                Ok(counts.into_iter().map(|(endpoint, (all, queued))| (endpoint, all, queued)).collect())
+                Ok(counts.into_values().collect())
             }
         }
     }

@@ -11,7 +11,7 @@ use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use crate::bookkeeping::Bookkeeping;
 use crate::error::StoreError;
 use crate::observer::Recovered;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RetryCount};
 use crate::read::{ReadSource, derive_state};
 
 /// The meta value with the low-water mark.
@@ -27,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) recovered: Vec<Recovered>,
     /// Endpoints that have rows without a time.
     pub(crate) backlogs: Vec<EndpointId>,
+    /// The last key that retry rows and cuts tell of; such keys must not be given out again.
+    pub(crate) last_position: Key,
 }
 
 /// Reads counts and undecided deliveries, and fills the bookkeeping.
@@ -36,17 +38,22 @@ pub(crate) fn recover(
     books: &mut Bookkeeping,
 ) -> Result<Found, StoreError> {
     let mut found = Found::default();
-    for (endpoint, all, without_time) in source.retry_counts()? {
+    for RetryCount { endpoint, rows, without_time, last_since } in source.retry_counts()? {
+        found.last_position = found.last_position.max(last_since);
         if configuration.endpoint(endpoint).is_some() {
-            books.add_pending(endpoint, all);
+            books.add_pending(endpoint, rows);
             if without_time > 0 {
                 found.backlogs.push(endpoint);
             }
         }
     }
+    for (_, position) in source.cuts()? {
+        // The key after a cut is taken as well: what comes later lies above the cut.
+        found.last_position = found.last_position.max(Key(position.0 + 1));
+    }
     let mut from = Key(source.meta_number(LOW_WATER)?.unwrap_or(0));
     loop {
-        let messages = source.messages_from(from, RECOVERY_BATCH_ROWS)?;
+        let messages = source.matched_from(from, RECOVERY_BATCH_ROWS)?;
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(found) };
         let outcomes = source.outcomes(first.id, last.id)?;
         from = Key(last.id.0.0 + 1);

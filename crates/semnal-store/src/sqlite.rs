@@ -5,6 +5,8 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
+#[cfg(test)]
+mod plans;
 pub(crate) mod rows;
 pub(crate) mod schema;
 
@@ -36,14 +38,14 @@ pub(crate) struct SqliteJournal {
 }
 
 impl SqliteJournal {
-    /// Opens or creates the journal of a data directory and brings its schema up.
+    /// Opens or creates the journal of a data directory and brings its schema up. The caller has asked
+    /// [`refuse_foreign`].
     pub(crate) fn open(directory: &Path) -> Result<SqliteJournal, OpenError> {
         if rusqlite::version_number() < SQLITE_MIN {
             return Err(OpenError::OldSqlite { found: rusqlite::version().to_owned() });
         }
         let path = directory.join(JOURNAL_FILE);
         let mut connection = Connection::open(&path)?;
-        check_owner(&connection, &path)?;
         set_checked(&connection, "journal_mode", "WAL", "wal")?;
         set_checked(&connection, "synchronous", "FULL", "2")?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
@@ -83,6 +85,15 @@ impl SqliteJournal {
     pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
         checkpoint::passive(&self.connection).map(drop)
     }
+}
+
+/// Refuses a journal that another program made, without changing it. One that does not exist yet is fine.
+pub(crate) fn refuse_foreign(directory: &Path) -> Result<(), OpenError> {
+    let path = directory.join(JOURNAL_FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    check_owner(&Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, &path)
 }
 
 /// Opens another connection that can only read.
@@ -137,4 +148,59 @@ fn set_checked(
         other => format!("{other:?}"),
     };
     if answer == expected { Ok(()) } else { Err(OpenError::NotDurable { pragma, answer }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_durability_needs_is_read_back_from_the_connection() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(directory.path()).unwrap();
+        let pragma = |name: &str| -> rusqlite::types::Value {
+            journal.connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+        };
+        assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+        for (name, expected) in
+            [("synchronous", 2), ("wal_autocheckpoint", 0), ("application_id", APPLICATION_ID)]
+        {
+            assert_eq!(pragma(name), expected.into(), "{name}");
+        }
+        assert!(rusqlite::version_number() >= SQLITE_MIN);
+    }
+
+    #[test]
+    fn a_pragma_that_does_not_take_effect_is_an_error() {
+        let memory = Connection::open_in_memory().unwrap();
+        let refused = set_checked(&memory, "journal_mode", "WAL", "wal").unwrap_err();
+        assert!(
+            matches!(refused, OpenError::NotDurable { pragma: "journal_mode", ref answer } if answer == "memory")
+        );
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(directory.path()).unwrap();
+        let reader = open_reader(&journal.path).unwrap();
+        assert!(reader.execute("delete from message", []).is_err());
+    }
+
+    #[test]
+    fn the_log_starts_again_after_it_was_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = SqliteJournal::open(directory.path()).unwrap();
+        let write = |journal: &mut SqliteJournal, value: &[u8]| {
+            journal.begin().unwrap();
+            rows::put_meta(&journal.connection, "x", value).unwrap();
+            journal.commit().unwrap();
+            journal.wal_pages()
+        };
+        let pages = write(&mut journal, &[1; 400_000]);
+        assert!(pages > 90, "{pages}");
+        journal.checkpoint().unwrap();
+        let pages = write(&mut journal, &[2]);
+        assert!(pages < 10, "{pages}");
+    }
 }

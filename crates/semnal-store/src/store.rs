@@ -23,10 +23,10 @@ use crate::observer::{Committed, Observer};
 use crate::outcome::{DueCursor, Report};
 use crate::read::Reader;
 use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
-use crate::sqlite::SqliteJournal;
 use crate::sqlite::checkpoint::Checkpointer;
+use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault};
-use crate::writer::{ChangeDone, Command, IDEMPOTENCY_HOURS, Marked, Planned, Ticket, Writer};
+use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer, oldest_answer};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -111,15 +111,6 @@ pub enum Resent {
     NoSuchEndpoint,
 }
 
-/// What became of a change.
-#[derive(Debug)]
-pub enum Changed<T> {
-    /// It is durable and in force.
-    Applied(T),
-    /// The same request came before; this was its answer.
-    Repeated(StoredAnswer),
-}
-
 /// An answer that is given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
@@ -127,6 +118,15 @@ pub struct StoredAnswer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Changed<T> {
+    /// It is durable and in force.
+    Applied(T),
+    /// The same request came before; this was its answer.
+    Repeated(StoredAnswer),
 }
 
 /// What a closure given to [`Store::change`] wants.
@@ -146,6 +146,8 @@ impl Opened {
     /// [`OpenError`] says why it cannot be used and what to do.
     pub fn sqlite(directory: &DataDirectory, options: StoreOptions) -> Result<Opened, OpenError> {
         let (id_key, secret) = split_keys(&options.fresh_keys);
+        // Before the key: a key that is missing is no matter of ours when the journal is not ours.
+        refuse_foreign(directory.path())?;
         let vault = Arc::new(Vault::new(&directory.secret_key(secret)?));
         let journal = SqliteJournal::open(directory.path())?;
         #[cfg(feature = "fault-injection")]
@@ -186,19 +188,22 @@ impl Opened {
     /// [`StoreError`] when the journal cannot be read.
     pub fn start(self, observer: &Arc<dyn Observer>) -> Result<Store, StoreError> {
         let Opened { mut journal, configuration, cipher, duplicates_in, options } = self;
-        prune_answers(&mut journal, (options.now)())?;
+        let started_at = (options.now)();
+        prune_answers(&mut journal, started_at)?;
         let source = journal.source();
         let duplicates = Duplicates::open(duplicates_in.as_deref(), &source)?;
         let last_message = source.last_message()?.unwrap_or_default();
         let marked = source.meta_number(LOW_WATER)?.unwrap_or(0);
-        let mut last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0)).max(last_message);
-        last = last.max(last_configuration_key(&configuration));
         let mut books = Bookkeeping::default();
         #[cfg(feature = "fault-injection")]
         let skip = options.sabotage == Some(Sabotage::NoRecovery);
         #[cfg(not(feature = "fault-injection"))]
         let skip = false;
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
+        let last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0))
+            .max(last_message)
+            .max(last_configuration_key(&configuration))
+            .max(found.last_position);
         let cleanup = source.cuts()?;
         let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let checkpointer = match &journal {
@@ -223,6 +228,7 @@ impl Opened {
             books,
             duplicates,
             answers,
+            forgot_at: started_at,
             checkpointer,
             cleanup,
             last_message,
@@ -230,7 +236,7 @@ impl Opened {
             retained: Vec::new(),
             full: false,
         };
-        observer.committed(Committed {
+        writer.observer.committed(Committed {
             recovered: found.recovered,
             backlogs: found.backlogs,
             configuration: Some(configuration.load_full()),
@@ -261,7 +267,8 @@ impl Store {
     /// Stores messages that were matched against the configuration of `version`, and answers when they are durable.
     ///
     /// # Errors
-    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored.
+    /// [`StoreError::Full`]: nothing was stored. [`StoreError::Stopped`]: whether anything was stored shows after the
+    /// next start.
     pub async fn append(&self, messages: Vec<NewMessage>, version: u64) -> Result<Vec<Appended>, StoreError> {
         let bytes: usize = messages.iter().map(|m| m.payload.len()).sum();
         let (answer, answered) = oneshot::channel();
@@ -319,7 +326,7 @@ impl Store {
     /// Makes a delivery due at once, whatever its state; adds it when the message had not matched the endpoint.
     ///
     /// # Errors
-    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored.
+    /// [`StoreError::Full`]: nothing was stored. [`StoreError::Stopped`] as for [`Store::append`].
     pub async fn resend(
         &self,
         message: MessageId,
@@ -468,8 +475,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreErr
 /// Forgets the answers whose time has passed.
 fn prune_answers(journal: &mut Journal, now: UnixMillis) -> Result<(), StoreError> {
     journal.begin()?;
-    let oldest = now - std::time::Duration::from_secs(IDEMPOTENCY_HOURS * 3_600);
-    let pruned = journal.write(Write::DeleteAnswersBefore(oldest)).and_then(|()| journal.commit());
+    let pruned =
+        journal.write(Write::DeleteAnswersBefore(oldest_answer(now))).and_then(|()| journal.commit());
     match pruned {
         Ok(()) => Ok(()),
         // They are refused by their age as well; deleting them can wait until the disk has room.

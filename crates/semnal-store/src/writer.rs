@@ -40,8 +40,15 @@ const FULL_RETRY: Duration = Duration::from_millis(500);
 const MARK_INTERVAL_MS: i64 = 200;
 /// 1,000 rows that a cut cancelled are deleted with one batch.
 const CLEANUP_ROWS: usize = 1_000;
+/// Answers that are too old to be given again are deleted once an hour.
+const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
 /// An idempotency key is remembered for 12 h (DESIGN 4.7).
-pub(crate) const IDEMPOTENCY_HOURS: u64 = 12;
+const IDEMPOTENCY_HOURS: u64 = 12;
+
+/// Returns from when on answers are still given again.
+pub(crate) fn oldest_answer(now: UnixMillis) -> UnixMillis {
+    now - Duration::from_secs(IDEMPOTENCY_HOURS * 3_600)
+}
 
 /// What the writer is asked to do.
 pub(crate) enum Command {
@@ -120,6 +127,8 @@ pub(crate) struct Writer {
     pub(crate) books: Bookkeeping,
     pub(crate) duplicates: Duplicates,
     pub(crate) answers: HashMap<Fingerprint, AnswerRow>,
+    /// When answers were last forgotten for their age.
+    pub(crate) forgot_at: UnixMillis,
     pub(crate) checkpointer: Option<Checkpointer>,
     /// Endpoints whose cancelled rows still have to be deleted, with the position of their cut.
     pub(crate) cleanup: Vec<(EndpointId, Key)>,
@@ -144,9 +153,27 @@ enum End {
     Failed(StoreError),
 }
 
+/// Tells everyone when the thread ends by a panic: nobody may wait for a writer that is gone.
+struct Alarm {
+    observer: Arc<dyn Observer>,
+    capacity: Arc<Semaphore>,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.capacity.close();
+        if std::thread::panicking() {
+            tracing::error!("the store stops: its writer panicked");
+            self.observer.stopped(&StoreError::Stopped);
+        }
+    }
+}
+
 impl Writer {
-    /// Serves until it is told to stop, every sender is gone, or the disk fails.
+    /// Serves until it is told to stop, every sender is gone, or the disk fails. Whoever waits for a permit then is
+    /// told as well.
     pub(crate) fn run(mut self) {
+        let _alarm = Alarm { observer: self.observer.clone(), capacity: self.capacity.clone() };
         let end = loop {
             if let Some(end) = self.turn() {
                 break end;
@@ -155,17 +182,19 @@ impl Writer {
         match end {
             End::Failed(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store stops");
+                self.capacity.close();
                 self.observer.stopped(&error);
             }
             End::Asked(answer) => {
                 self.close();
+                // The files are closed before anybody is told that they are.
+                drop(self);
                 if answer.send(()).is_err() {
                     tracing::debug!("nobody waits for the end of the store");
                 }
             }
             End::Abandoned => self.close(),
         }
-        self.capacity.close();
     }
 
     /// One batch.
@@ -230,7 +259,8 @@ impl Writer {
                 Command::Stop(answer) => stop = Some(answer),
             }
         }
-        if !writes.is_empty() || !self.retained.is_empty() || !self.cleanup.is_empty() {
+        // While the disk is full each turn tries to write: only that shows that there is room again.
+        if !writes.is_empty() || self.full || !self.cleanup.is_empty() {
             self.write_batch(writes)?;
         }
         for command in reads {
@@ -257,9 +287,9 @@ impl Writer {
                 self.journal.rollback();
                 if !self.full {
                     tracing::error!("the disk is full: no event is accepted and no attempt started");
+                    self.full = true;
+                    self.observer.disk_full(true);
                 }
-                self.full = true;
-                self.observer.disk_full(true);
                 self.retained = batch.fail(&|| StoreError::Full);
                 Ok(())
             }
@@ -296,11 +326,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the low-water mark when it has moved and the last time is a while ago.
+    /// Writes the low-water mark when it has moved and the last time is a while ago, and as a trial while the disk is
+    /// full: a transaction without a row would succeed.
     fn mark(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
         let now = (self.now)();
         let position = self.books.low_water(self.last_message);
-        if position == self.marked.position || now.0 - self.marked.at.0 < MARK_INTERVAL_MS {
+        let early = now.0 - self.marked.at.0 < MARK_INTERVAL_MS;
+        if !self.full && (early || position == self.marked.position) {
             return Ok(());
         }
         self.journal.write(Write::Meta(LOW_WATER, position.0))?;
@@ -324,8 +356,7 @@ impl Writer {
                 self.observer.loaded(Loaded::Queued { endpoint, rows, complete });
             }
             Command::Inspect(answer) => {
-                let inspection = self.journal.reader().and_then(|reader| {
-                    reader.begin_snapshot()?;
+                let inspection = self.journal.snapshot().and_then(|reader| {
                     Ok(Inspection {
                         reader,
                         configuration: self.configuration.load_full(),

@@ -1,35 +1,35 @@
 //! The control routes, served on the Unix socket only: API keys, the proof of the ledger, and what is there.
 //!
-//! The command line uses them while the server runs; on a store that it opened itself it calls the same router.
+//! The command line uses them while the server runs; on a data directory without a server it calls [`create_key`],
+//! [`list_keys`] and [`revoke_key`] itself.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use http::StatusCode;
-use semnal_core::application::{ApiKey, Scope};
-use semnal_core::configuration::Change;
-use semnal_core::id::{ApiKeyId, DeliveryId, IdCipher, IdKind};
-use semnal_store::verify::Imbalance;
+use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Scope};
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::{ApiKeyId, IdCipher, IdKind};
+use semnal_core::retry::parse_duration;
+use semnal_core::time::UnixMillis;
+use semnal_store::store::{ChangePlan, Changed, Store};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::ApiState;
 use super::answer::Answer;
 use super::auth::Caller;
 use super::body::RequestBody;
 use super::endpoints::fields::random;
-use super::error::ApiError;
+use super::error::{ApiError, Problem, excerpt};
 use super::find::Segments;
-use super::idempotency::{self, Idempotency, Planned};
 use super::input::Fields;
 use super::time::Rfc3339;
 use crate::keys;
 
 /// 256 characters for the name of a key.
 const KEY_NAME_CHARACTERS_MAX: usize = 256;
-/// 10 years.
-const EXPIRES_SECONDS_MAX: u64 = 315_360_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +39,7 @@ struct KeyOut<'a> {
     hint: &'a str,
     /// Empty means all.
     scopes: Vec<&'static str>,
+    state: &'static str,
     created_at: Rfc3339,
     expires_at: Option<Rfc3339>,
     revoked_at: Option<Rfc3339>,
@@ -47,141 +48,152 @@ struct KeyOut<'a> {
     key: Option<&'a str>,
 }
 
-fn out<'a>(ids: &IdCipher, it: &'a ApiKey, key: Option<&'a str>) -> KeyOut<'a> {
-    KeyOut {
+fn out(ids: &IdCipher, it: &ApiKey, now: UnixMillis, key: Option<&str>) -> Value {
+    let out = KeyOut {
         id: ids.encode(IdKind::ApiKey, 0, it.id.0),
         name: &it.name,
         hint: &it.hint,
         scopes: it.scopes.iter().map(|scope| scope.as_str()).collect(),
+        state: match (it.revoked_at, it.expires_at) {
+            (Some(_), _) => "revoked",
+            (None, Some(at)) if at <= now => "expired",
+            _ => "valid",
+        },
         created_at: Rfc3339(it.created_at),
         expires_at: it.expires_at.map(Rfc3339),
         revoked_at: it.revoked_at.map(Rfc3339),
         key,
+    };
+    serde_json::to_value(out).expect("our answers have text keys and no failing serialiser")
+}
+
+/// Makes a key of the default organisation; its text is in the answer, this once. No scopes mean all.
+///
+/// # Errors
+/// 422 for a name, scope or length of time that is none, and what the store says.
+pub(crate) async fn create_key(
+    store: &Store,
+    now: UnixMillis,
+    name: &str,
+    scopes: &[String],
+    expires: Option<&str>,
+) -> Result<Value, ApiError> {
+    let mut problems = Vec::new();
+    if !(1..=KEY_NAME_CHARACTERS_MAX).contains(&name.chars().count()) {
+        let msg = format!("the name must have 1 to {KEY_NAME_CHARACTERS_MAX} characters");
+        problems.push(Problem::new(&["body", "name"], "wrong_length", msg));
+    }
+    let mut granted = BTreeSet::new();
+    for word in scopes {
+        match Scope::parse(word) {
+            Some(scope) => drop(granted.insert(scope)),
+            None => {
+                let msg = format!("{:?} is not one of read, send, manage", excerpt(word));
+                problems.push(Problem::new(&["body", "scopes"], "invalid_name", msg));
+            }
+        }
+    }
+    let length = expires.and_then(parse_duration);
+    if let (Some(text), None) = (expires, length) {
+        let msg = format!("{:?} is not a length of time like 90d", excerpt(text));
+        problems.push(Problem::new(&["body", "expires"], "invalid_duration", msg));
+    }
+    if !problems.is_empty() {
+        return Err(ApiError::Invalid(problems));
+    }
+    let keys::NewKey { text, digest, hint } = keys::generate(random()?);
+    let (id, name, scopes) = (ApiKeyId(store.next_key()), name.to_owned(), granted.into_iter().collect());
+    let expires_at = length.map(|length| now + length);
+    let ids = store.ids().clone();
+    change(store, move |configuration| {
+        let organisation =
+            configuration.organisation_by_name(DEFAULT_ORGANISATION).ok_or(ApiError::Unavailable)?.id;
+        let created_at = now;
+        let it =
+            ApiKey { id, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at: None };
+        let shown = out(&ids, &it, now, Some(&text));
+        Ok((it, shown))
+    })
+    .await
+}
+
+/// Returns every key, oldest first, revoked and expired ones too, without their texts.
+pub(crate) fn list_keys(store: &Store, now: UnixMillis) -> Value {
+    let configuration = store.configuration();
+    let data: Vec<Value> = configuration.keys().map(|it| out(store.ids(), it, now, None)).collect();
+    serde_json::json!({ "data": data })
+}
+
+/// Refuses a key from now on. Revoking twice changes nothing.
+///
+/// # Errors
+/// 404, and what the store says.
+pub(crate) async fn revoke_key(store: &Store, now: UnixMillis, id: &str) -> Result<Value, ApiError> {
+    let (ids, id) = (store.ids().clone(), id.to_owned());
+    change(store, move |configuration| {
+        let key = ids.decode(IdKind::ApiKey, &id).ok().map(|(_, key)| ApiKeyId(key));
+        let found = key.and_then(|key| configuration.key(key));
+        let mut it = ApiKey::clone(found.ok_or_else(|| ApiError::not_found("key", &id))?);
+        it.revoked_at = it.revoked_at.or(Some(now));
+        let shown = out(&ids, &it, now, None);
+        Ok((it, shown))
+    })
+    .await
+}
+
+/// Puts a key. Nothing is kept for a repetition of the request: the store must not have a key's text.
+async fn change(
+    store: &Store,
+    make: impl FnOnce(&Configuration) -> Result<(ApiKey, Value), ApiError> + Send + 'static,
+) -> Result<Value, ApiError> {
+    let plan = move |configuration: &Configuration| {
+        let (it, value) = make(configuration)?;
+        Ok::<_, ApiError>(ChangePlan { changes: vec![Change::PutApiKey(it)], answer: None, value })
+    };
+    match store.change(None, plan).await?? {
+        Changed::Applied(value) => Ok(value),
+        Changed::Repeated(_) => Err(ApiError::Internal),
     }
 }
 
-/// `POST /control/keys` `{name, scopes?, expiresInSeconds?}` → 201 with the key, this once.
-pub(crate) async fn create_key(
+/// `POST /control/keys` `{name, scopes?, expires?}` → 201 with the key, this once.
+pub(super) async fn post_key(
     State(api): State<Arc<ApiState>>,
     caller: Caller,
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
-    let view = caller.control()?;
+    caller.control()?;
     let mut fields = Fields::parse(&body)?;
-    let name = fields.text("name", 1..=KEY_NAME_CHARACTERS_MAX);
-    let name = fields.required("name", name);
-    let scopes = fields.names("scopes", Scope::ALL.len(), |text| {
-        Scope::parse(text).ok_or_else(|| "is not a scope; there are read, send and manage".to_owned())
-    });
-    let expires = fields.number("expiresInSeconds", 1..=EXPIRES_SECONDS_MAX).value();
+    let name = fields.typed::<String>("name", "text");
+    let name = fields.required("name", name).unwrap_or_default();
+    let scopes = fields.typed::<Vec<String>>("scopes", "a list of texts").value().unwrap_or_default();
+    let expires = fields.typed::<String>("expires", "text").value();
     fields.finish()?;
-    let new = keys::generate(random()?);
-    let now = api.now();
-    let it = ApiKey {
-        id: ApiKeyId(api.store.next_key()),
-        organisation: view.organisation,
-        name: name.unwrap_or_default(),
-        digest: new.digest,
-        hint: new.hint,
-        scopes: scopes.value().unwrap_or_default().into_iter().collect(),
-        created_at: now,
-        expires_at: expires.map(|seconds| now + Duration::from_secs(seconds)),
-        revoked_at: None,
-    };
-    let answer = Answer::json(StatusCode::CREATED, &out(api.store.ids(), &it, Some(&new.text)));
-    // Without an idempotency key: the store must not keep the text.
-    idempotency::change(&api, Idempotency(None), move |_| {
-        Ok(Planned { changes: vec![Change::PutApiKey(it)], answer })
-    })
-    .await
+    let made = create_key(&api.store, api.now(), &name, &scopes, expires.as_deref()).await?;
+    Ok(Answer::json(StatusCode::CREATED, &made))
 }
 
-#[derive(Serialize)]
-struct KeysOut<'a> {
-    data: Vec<KeyOut<'a>>,
+/// `GET /control/keys`
+pub(super) async fn get_keys(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+    caller.control()?;
+    Ok(Answer::json(StatusCode::OK, &list_keys(&api.store, api.now())))
 }
 
-/// `GET /control/keys`: all keys of the organisation, oldest first, revoked and expired ones too.
-pub(crate) async fn list_keys(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
-    let view = caller.control()?;
-    let configuration = api.store.configuration();
-    let own = configuration.keys().filter(|it| it.organisation == view.organisation);
-    let data = own.map(|it| out(api.store.ids(), it, None)).collect();
-    Ok(Answer::json(StatusCode::OK, &KeysOut { data }))
-}
-
-/// `POST /control/keys/{id}/revoke`: revoking twice changes nothing.
-pub(crate) async fn revoke_key(
+/// `POST /control/keys/{id}/revoke`
+pub(super) async fn post_revoke(
     State(api): State<Arc<ApiState>>,
     caller: Caller,
     Segments(key): Segments<String>,
 ) -> Result<Answer, ApiError> {
-    let view = caller.control()?;
-    let (ids, now) = (api.store.ids().clone(), api.now());
-    idempotency::change(&api, Idempotency(None), move |configuration| {
-        let id = ids.decode(IdKind::ApiKey, &key).ok().map(|(_, id)| ApiKeyId(id));
-        let found = id.and_then(|id| configuration.key(id)).filter(|it| it.organisation == view.organisation);
-        let mut it = ApiKey::clone(found.ok_or_else(|| ApiError::not_found("key", &key))?);
-        it.revoked_at = it.revoked_at.or(Some(now));
-        let answer = Answer::json(StatusCode::OK, &out(&ids, &it, None));
-        Ok(Planned { changes: vec![Change::PutApiKey(it)], answer })
-    })
-    .await
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VerifyOut {
-    balances: bool,
-    messages: u64,
-    attempts: u64,
-    states: BTreeMap<&'static str, u64>,
-    /// The first hundred, as sentences.
-    imbalances: Vec<String>,
-    imbalance_count: u64,
+    caller.control()?;
+    Ok(Answer::json(StatusCode::OK, &revoke_key(&api.store, api.now(), &key).await?))
 }
 
 /// `GET /control/verify`: proves the ledger.
-pub(crate) async fn verify(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+pub(super) async fn get_verify(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
     caller.control()?;
-    let proof = api.store.verify().await?;
-    let out = VerifyOut {
-        balances: proof.balances(),
-        messages: proof.messages,
-        attempts: proof.attempts,
-        imbalances: proof.imbalances.iter().map(sentence).collect(),
-        imbalance_count: proof.imbalance_count,
-        states: proof.states,
-    };
-    Ok(Answer::json(StatusCode::OK, &out))
-}
-
-/// Says what does not balance, with the keys of the rows.
-pub(crate) fn sentence(imbalance: &Imbalance) -> String {
-    let delivery = |id: &DeliveryId| format!("delivery {} of message row {}", id.ordinal, id.message.0.0);
-    match imbalance {
-        Imbalance::NotAccepted(id, endpoint) => {
-            format!("{}: has rows for endpoint row {}, but was never accepted", delivery(id), endpoint.0.0)
-        }
-        Imbalance::AttemptGap(id) => format!("{}: its attempts are not 1..n", delivery(id)),
-        Imbalance::DeliveredWithout2xx(id) => format!("{}: is delivered without a 2xx", delivery(id)),
-        Imbalance::AttemptCount(id) => {
-            format!("{}: its retry row counts other attempts than there are", delivery(id))
-        }
-        Imbalance::Unreachable(id) => {
-            format!("{}: has a final outcome and a retry row that contradict each other", delivery(id))
-        }
-        Imbalance::BelowMark(id) => {
-            format!("{}: is undecided below the low-water mark, without a retry row", delivery(id))
-        }
-        Imbalance::PendingCount(endpoint, running, derived) => format!(
-            "endpoint row {}: the running count of pending deliveries is {running}, the rows say {derived}",
-            endpoint.0.0
-        ),
-        Imbalance::EngineCount(engine, derived) => {
-            format!("the engine has {engine} deliveries without a row in memory, the rows say {derived}")
-        }
-    }
+    let found = api.store.verify().await?;
+    Ok(Answer::json(StatusCode::OK, &crate::cli::verify::as_json(&found)))
 }
 
 #[derive(Serialize)]
@@ -198,7 +210,7 @@ struct StatusOut {
 }
 
 /// `GET /control/status`
-pub(crate) async fn status(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+pub(super) async fn get_status(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
     caller.control()?;
     let configuration = api.store.configuration();
     let organisations: Vec<_> = configuration.organisations().map(|it| it.id).collect();

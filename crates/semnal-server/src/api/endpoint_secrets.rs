@@ -11,15 +11,16 @@ use semnal_core::endpoint::Endpoint;
 use semnal_core::signature::Secret;
 use serde::Serialize;
 
+use super::ApiState;
 use super::answer::Answer;
-use super::auth::Caller;
+use super::auth::{Caller, View};
 use super::body::RequestBody;
 use super::endpoints::fields::{generate_secret, read_secret};
 use super::error::ApiError;
 use super::find::{self, Segments};
 use super::idempotency::{self, Idempotency, Planned};
 use super::input::Fields;
-use super::{ApiState, SignatureKind};
+use crate::configuration::SignatureKind;
 
 /// 24 h: an old secret signs beside the new one unless told otherwise (Svix API).
 const GRACE_SECONDS_DEFAULT: u32 = 86_400;
@@ -37,15 +38,11 @@ pub(crate) async fn get(
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
 ) -> Result<Answer, ApiError> {
-    let view = caller.portal(Scope::Manage)?;
-    let configuration = api.store.configuration();
-    let application = view.application(&configuration, api.store.ids(), &app)?;
-    let it = find::endpoint(&configuration, api.store.ids(), application.id, &endpoint)?;
-    let current = it.signing_secrets(api.now()).next().ok_or(ApiError::Internal)?;
-    Ok(Answer::json(StatusCode::OK, &SecretOut { key: current.verification_key() }))
+    current(&api, caller.portal(Scope::Manage)?, &app, &endpoint)
 }
 
-/// `POST …/secret/rotate`: a secret that is not given is made, of the kind that the endpoint has.
+/// `POST …/secret/rotate`: a secret that is not given is made, of the kind that the endpoint has. Svix's reference has
+/// 204 here; its newest SDKs read the new key, the older ones ignore it.
 pub(crate) async fn rotate(
     State(api): State<Arc<ApiState>>,
     caller: Caller,
@@ -61,6 +58,8 @@ pub(crate) async fn rotate(
     let grace = Duration::from_secs(grace.unwrap_or(GRACE_SECONDS_DEFAULT).into());
     let fresh = [generate_secret(SignatureKind::Hmac256)?, generate_secret(SignatureKind::Ed25519)?];
     let (ids, now) = (api.store.ids().clone(), api.now());
+    let names = (app.clone(), endpoint.clone());
+    // What is kept for a repetition has no key: a secret is never stored in the clear.
     idempotency::change(&api, idempotency, move |configuration| {
         let application = view.application(configuration, &ids, &app)?.id;
         let mut it = Endpoint::clone(&*find::endpoint(configuration, &ids, application, &endpoint)?);
@@ -73,5 +72,14 @@ pub(crate) async fn rotate(
         it.updated_at = now;
         Ok(Planned { changes: vec![Change::PutEndpoint(Box::new(it))], answer: Answer::no_content() })
     })
-    .await
+    .await?;
+    current(&api, view, &names.0, &names.1)
+}
+
+fn current(api: &ApiState, view: View, app: &str, endpoint: &str) -> Result<Answer, ApiError> {
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), app)?;
+    let it = find::endpoint(&configuration, api.store.ids(), application.id, endpoint)?;
+    let current = it.signing_secrets(api.now()).next().ok_or(ApiError::Internal)?;
+    Ok(Answer::json(StatusCode::OK, &SecretOut { key: current.verification_key() }))
 }

@@ -102,6 +102,16 @@ impl ApiError {
         ApiError::NotFound(format!("there is no {what} {:?} here; check its id or uid", excerpt(name)))
     }
 
+    /// Returns what went wrong, for a terminal.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            ApiError::Invalid(problems) => {
+                problems.iter().map(|it| it.msg.as_str()).collect::<Vec<_>>().join("; ")
+            }
+            _ => self.parts().2,
+        }
+    }
+
     fn parts(&self) -> (StatusCode, &'static str, String) {
         use StatusCode as S;
         match self {

@@ -25,12 +25,13 @@ use semnal_core::name::Uid;
 use semnal_core::time::UnixMillis;
 use semnal_store::memory::MemoryDisk;
 use semnal_store::observer::{Deaf, Observer};
-use semnal_store::store::{ChangePlan, Opened, Store, StoreOptions};
+use semnal_store::store::{ChangePlan, Now, Opened, Store, StoreOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::error::ApiError;
-use super::{ApiState, Limits, Now, SignatureKind, Trust, router};
+use super::{ApiState, Limits, Trust, router};
+use crate::configuration::SignatureKind;
 use crate::keys;
 
 /// 2023-11-14T22:13:20Z
@@ -98,7 +99,12 @@ impl World {
         let time = now.clone();
         let clock: Now = Arc::new(move || UnixMillis(time.load(Ordering::SeqCst)));
         let disk = MemoryDisk::default();
-        let options = StoreOptions { now: clock.clone(), fresh_keys: [7; 48] };
+        let options = StoreOptions {
+            now: clock.clone(),
+            fresh_keys: [7; 48],
+            #[cfg(feature = "fault-injection")]
+            sabotage: None,
+        };
         let observer: Arc<dyn Observer> = Arc::new(Deaf);
         let store = Opened::memory(disk.clone(), options).unwrap().start(&observer).unwrap();
         let mut api = ApiState {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use semnal_core::attempt::{AttemptEnd, Cause, Phases};
 use semnal_core::delivery::Progress;
@@ -10,8 +11,8 @@ use semnal_core::name::{Channel, EventTypeName, Uid};
 use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
-use crate::message::{Fingerprint, Message};
-use crate::outcome::{DueCursor, Outcome, RetryRow, Trigger, Verdict};
+use crate::message::{FingerprintRow, Matched, Message};
+use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Trigger, Verdict};
 
 const INSERT_MESSAGE: &str =
     "insert into message (key, partition, application, event_type, event_id, channels,
@@ -44,14 +45,17 @@ pub(crate) fn message(connection: &Connection, id: MessageId) -> Result<Option<M
     found.transpose()
 }
 
-/// Returns messages with a key of at least `from`, oldest first.
-pub(crate) fn messages_from(
+/// Returns what messages with a key of at least `from` matched, oldest first, without reading their payloads.
+pub(crate) fn matched_from(
     connection: &Connection,
     from: Key,
     limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    let sql = format!("select {MESSAGE_COLUMNS} from message where key >= ?1 order by key limit ?2");
-    collect(connection, &sql, params![from.0, limit], read_message)
+) -> Result<Vec<Matched>, StoreError> {
+    let sql = "select key, endpoints from message where key >= ?1 order by key limit ?2";
+    collect(connection, sql, params![from.0, limit], |row| {
+        let id = MessageId(Key(row.get(0)?));
+        Ok(Matched { id, endpoints: read_endpoints(id.0, row.get_ref(1)?)? })
+    })
 }
 
 /// Returns key and application of messages on one side of a key, without reading their payloads.
@@ -72,12 +76,11 @@ pub(crate) fn message_owners(
 }
 
 /// Returns the fingerprints of messages after a key: (key, idempotency, event id).
-#[expect(clippy::type_complexity, reason = "three columns of one row")]
 pub(crate) fn fingerprints_after(
     connection: &Connection,
     after: Key,
     limit: usize,
-) -> Result<Vec<(Key, Option<Fingerprint>, Option<Fingerprint>)>, StoreError> {
+) -> Result<Vec<FingerprintRow>, StoreError> {
     let sql = "select key, idempotency, event_fingerprint from message where key > ?1 order by key limit ?2";
     collect(connection, sql, params![after.0, limit], |row| Ok((Key(row.get(0)?), row.get(1)?, row.get(2)?)))
 }
@@ -100,8 +103,7 @@ fn read_message(row: &Row<'_>) -> Result<Message, StoreError> {
             .map_err(|e| corrupt(format!("event type {e}")))?,
         event_id: event_id.map(|id| Uid::parse(&id)).transpose().map_err(|e| corrupt(e.to_string()))?,
         channels: channels.collect::<Result<_, _>>().map_err(|e| corrupt(format!("channel {e}")))?,
-        endpoints: decode_endpoints(row.get_ref(5)?.as_blob().map_err(|e| corrupt(e.to_string()))?)
-            .ok_or_else(|| corrupt("endpoints are not whole keys".into()))?,
+        endpoints: read_endpoints(Key(key), row.get_ref(5)?)?,
         idempotency: row.get(6)?,
         event_fingerprint: row.get(7)?,
         payload: row.get::<_, Vec<u8>>(8)?.into(),
@@ -112,9 +114,13 @@ fn encode_endpoints(endpoints: &[EndpointId]) -> Vec<u8> {
     endpoints.iter().flat_map(|id| id.0.0.to_be_bytes()).collect()
 }
 
-fn decode_endpoints(bytes: &[u8]) -> Option<Vec<EndpointId>> {
-    let (keys, rest) = bytes.as_chunks::<8>();
-    rest.is_empty().then(|| keys.iter().map(|k| EndpointId(Key(i64::from_be_bytes(*k)))).collect())
+fn read_endpoints(message: Key, column: ValueRef<'_>) -> Result<Vec<EndpointId>, StoreError> {
+    let corrupt = |what: String| StoreError::Corrupt { table: "message", key: message.0, what };
+    let (keys, rest) = column.as_blob().map_err(|e| corrupt(e.to_string()))?.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(corrupt("endpoints are not whole keys".into()));
+    }
+    Ok(keys.iter().map(|k| EndpointId(Key(i64::from_be_bytes(*k)))).collect())
 }
 
 const INSERT_OUTCOME: &str =
@@ -327,11 +333,15 @@ pub(crate) fn retry_queued(
     collect(connection, &sql, params![endpoint.0.0, message, ordinal, limit], read_retry)
 }
 
-/// Returns how many rows each endpoint has: all, and those without a time.
-pub(crate) fn retry_counts(connection: &Connection) -> Result<Vec<(EndpointId, u64, u64)>, StoreError> {
-    let sql =
-        "select endpoint, count(*), count(*) - count(due_at) from retry group by endpoint order by endpoint";
-    collect(connection, sql, [], |row| Ok((EndpointId(Key(row.get(0)?)), row.get(1)?, row.get(2)?)))
+/// Returns how many rows each endpoint has.
+pub(crate) fn retry_counts(connection: &Connection) -> Result<Vec<RetryCount>, StoreError> {
+    let sql = "select endpoint, count(*), count(*) - count(due_at), max(since) from retry
+        group by endpoint order by endpoint";
+    collect(connection, sql, [], |row| {
+        let endpoint = EndpointId(Key(row.get(0)?));
+        let last_since = Key(row.get(3)?);
+        Ok(RetryCount { endpoint, rows: row.get(1)?, without_time: row.get(2)?, last_since })
+    })
 }
 
 /// Returns retry rows in the order of their key, after `after`, for `verify`.

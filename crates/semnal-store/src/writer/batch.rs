@@ -9,7 +9,9 @@ use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 use tokio::sync::oneshot;
 
-use super::{ChangeDone, Command, IDEMPOTENCY_HOURS, MakeChanges, Marked, Writer};
+use super::{
+    ChangeDone, Command, FORGET_INTERVAL, IDEMPOTENCY_HOURS, MakeChanges, Marked, Writer, oldest_answer,
+};
 use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::{Appended, Fingerprint, Message, NewMessage};
@@ -30,6 +32,8 @@ pub(super) struct Batch {
     deleted: Vec<(EndpointId, Key)>,
     fingerprints: HashMap<Fingerprint, Key>,
     answers: Vec<AnswerRow>,
+    /// Answers that were too old at this time have been deleted.
+    forgotten: Option<UnixMillis>,
     books: Vec<BookEntry>,
     commands: Vec<Command>,
     waiting: Vec<Waiting>,
@@ -64,6 +68,7 @@ impl Batch {
             deleted: Vec::new(),
             fingerprints: HashMap::new(),
             answers: Vec::new(),
+            forgotten: None,
             books: Vec::new(),
             commands: Vec::new(),
             waiting: Vec::new(),
@@ -308,19 +313,38 @@ impl Writer {
             }
             self.journal.write(Write::Change(Box::new(change)))?;
         }
-        let position = self.keys.last();
-        for endpoint in deleted {
-            self.journal.write(Write::Cut(endpoint, position))?;
-            batch.deleted.push((endpoint, position));
+        if !deleted.is_empty() {
+            self.cut(batch, deleted, now)?;
         }
         if let (Some(fingerprint), Some(answer)) = (idempotency, planned.answer) {
             let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
             self.journal.write(Write::Answer(Box::new(row.clone())))?;
             batch.answers.push(row);
+            if now.since(self.forgot_at) >= FORGET_INTERVAL && batch.forgotten.is_none() {
+                self.journal.write(Write::DeleteAnswersBefore(oldest_answer(now)))?;
+                batch.forgotten = Some(now);
+            }
         }
         batch.changed |= next.version != batch.configuration.version;
         batch.configuration = Arc::new(next);
         Ok(Ok(ChangeDone::Applied))
+    }
+
+    /// Cancels what deleted endpoints have not been sent. The position is a key of its own, and so is the one after
+    /// it: whatever came before lies below the position, whatever comes later above.
+    fn cut(
+        &mut self,
+        batch: &mut Batch,
+        deleted: Vec<EndpointId>,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let position = self.keys.next(now);
+        self.keys.next(now);
+        for endpoint in deleted {
+            self.journal.write(Write::Cut(endpoint, position))?;
+            batch.deleted.push((endpoint, position));
+        }
+        Ok(())
     }
 
     /// Makes a delivery due at once: reopens a decided one, brings a waiting one forward, or adds one.
@@ -392,6 +416,10 @@ impl Writer {
         }
         self.duplicates.shift();
         self.answers.extend(batch.answers.into_iter().map(|row| (row.fingerprint, row)));
+        if let Some(now) = batch.forgotten {
+            self.answers.retain(|_, row| row.created_at >= oldest_answer(now));
+            self.forgot_at = now;
+        }
         if batch.cleaned {
             self.cleanup.pop();
         }

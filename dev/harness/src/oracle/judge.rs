@@ -48,8 +48,10 @@ fn judge_ids(history: &History, judgement: &mut Judgement) {
 /// Judges each request by itself and returns the pairs that were taken, by number and endpoint.
 fn judge_arrivals(index: &Index<'_>, judgement: &mut Judgement) -> HashSet<(u64, EndpointNumber)> {
     let mut taken = HashSet::new();
-    let mut id_by_sequence: HashMap<u64, &str> =
-        index.sequence_by_id.iter().map(|(id, sequence)| (*sequence, *id)).collect();
+    let mut id_by_sequence: HashMap<u64, &str> = HashMap::new();
+    for (sequence, id) in &index.history.accepted {
+        id_by_sequence.entry(*sequence).or_insert(id);
+    }
     for arrival in &index.history.arrivals {
         judgement.arrivals += 1;
         let place = || format!("{} at endpoint {}", arrival.message, arrival.endpoint.0);

@@ -12,12 +12,13 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, Secret};
 use semnal_core::time::UnixMillis;
 
+use super::super::ApiState;
 use super::super::applications::rate_limit;
 use super::super::endpoint_headers;
 use super::super::error::ApiError;
 use super::super::input::{Fields, Given};
-use super::super::{ApiState, SignatureKind};
 use super::state;
+use crate::configuration::SignatureKind;
 
 /// 4,096 characters for a description.
 const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use crate::api::SignatureKind;
+use crate::configuration::SignatureKind;
 
 const URL: &str = "https://example.com/hook";
 
@@ -219,8 +219,9 @@ async fn a_secret_is_made_given_and_rotated() {
     let path = format!("{app}/endpoint/{id}/secret");
     let first = world.get(&path).await.expect(200)["key"].as_str().unwrap().to_owned();
     assert!(first.starts_with("whsec_") && first.len() == 38);
-    world.call("POST", &format!("{path}/rotate"), None).await.expect(204);
+    let rotated = world.call("POST", &format!("{path}/rotate"), None).await.expect(200);
     let second = world.get(&path).await.expect(200)["key"].as_str().unwrap().to_owned();
+    assert_eq!(rotated, json!({"key": second}));
     assert_ne!(first, second);
     let secrets = |world: &World| {
         let configuration = world.store().configuration();
@@ -231,7 +232,7 @@ async fn a_secret_is_made_given_and_rotated() {
     world.advance_seconds(86_400);
     assert_eq!(secrets(&world), [second]);
     let chosen = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    world.post(&format!("{path}/rotate"), json!({"key": chosen, "gracePeriodSeconds": 0})).await.expect(204);
+    world.post(&format!("{path}/rotate"), json!({"key": chosen, "gracePeriodSeconds": 0})).await.expect(200);
     assert_eq!(secrets(&world), [chosen]);
     assert_eq!(
         world
@@ -252,7 +253,7 @@ async fn an_ed25519_endpoint_shows_its_public_key_and_stays_ed25519() {
     let path = format!("{app}/endpoint/{id}/secret");
     let first = world.get(&path).await.expect(200);
     assert!(first["key"].as_str().unwrap().starts_with("whpk_"));
-    world.call("POST", &format!("{path}/rotate"), None).await.expect(204);
+    world.call("POST", &format!("{path}/rotate"), None).await.expect(200);
     let second = world.get(&path).await.expect(200);
     assert!(second["key"].as_str().unwrap().starts_with("whpk_") && second != first);
 }

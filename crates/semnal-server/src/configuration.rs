@@ -1,0 +1,297 @@
+//! Settings: a table of keys, where each value comes from, and the typed result.
+//!
+//! Precedence: flag, then environment (`SEMNAL_…`), then the configuration file, then the default. An unknown key in
+//! the file or a bad value is an error that names the key, the value and what is allowed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use semnal_core::retry::{RetrySchedule, parse_duration};
+use semnal_store::directory::CONFIGURATION_FILE;
+use thiserror::Error;
+
+/// One setting.
+pub(crate) struct Key {
+    /// Its name in the file; `SEMNAL_` + upper case in the environment.
+    pub(crate) name: &'static str,
+    /// Its value when nothing says otherwise.
+    pub(crate) default: &'static str,
+    /// What it does, its unit and what is allowed.
+    pub(crate) meaning: &'static str,
+    /// Whether its value is never printed.
+    pub(crate) secret: bool,
+}
+
+const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, default, meaning, secret: false }
+}
+
+/// Every setting.
+pub(crate) const KEYS: &[Key] = &[
+    key("listen", "127.0.0.1:8080", "address and port of the API"),
+    key("dev", "false", "true opens loopback to deliveries; only on a loopback address"),
+    key("allow_networks", "", "private networks that deliveries may go to, as CIDR, separated by commas"),
+    key("https_only", "false", "true refuses endpoints with http://"),
+    key(
+        "retry_schedule",
+        "5s,5m,30m,2h,5h,10h,14h,20h,1d,1d,1d,1d,1d,1d,1d",
+        "waits between attempts, separated by commas; units ms, s, m, h, d",
+    ),
+    key("attempt_timeout", "15s", "length of one attempt, 10ms to 30s"),
+    key("default_signature", "hmac256", "signature of new endpoints: hmac256 or ed25519"),
+    key("header_prefixes", "webhook,svix", "prefixes of the signature headers: webhook, svix or both"),
+    key("body_bytes_max", "1048576", "largest request body in bytes, 1024 to 16777216"),
+    key("strict_event_types", "false", "true refuses messages of event types that are not registered"),
+    key("worker_threads", "0", "threads that serve requests and deliveries; 0 means one per core"),
+    Key {
+        name: "jwt_secret",
+        default: "",
+        meaning: "secret of Svix-style HS256 bearer tokens, at least 16 bytes; empty refuses such tokens",
+        secret: true,
+    },
+];
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag,
+    Environment,
+    File,
+    Default,
+}
+
+impl Origin {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Origin::Flag => "flag",
+            Origin::Environment => "environment",
+            Origin::File => "file",
+            Origin::Default => "default",
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigurationError {
+    #[error("{key} is {value:?}: {allowed}")]
+    Value { key: String, value: String, allowed: String },
+    #[error("{file}: there is no setting {key:?}; `semnal config` lists them all")]
+    UnknownKey { file: String, key: String },
+    #[error("{file} cannot be read: {why}")]
+    File { file: String, why: String },
+    #[error(
+        "--dev opens loopback to deliveries, so the API must listen on a loopback address; {listen} is not one"
+    )]
+    DevNotLoopback { listen: SocketAddr },
+}
+
+/// The effective values as text, with their origins.
+pub(crate) struct Values(BTreeMap<&'static str, (String, Origin)>);
+
+/// Which secret signs for new endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignatureKind {
+    Hmac256,
+    Ed25519,
+}
+
+/// The settings, typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) dev: bool,
+    pub(crate) allow_networks: Vec<IpNet>,
+    pub(crate) https_only: bool,
+    pub(crate) retry_schedule: RetrySchedule,
+    pub(crate) attempt_timeout: Duration,
+    pub(crate) default_signature: SignatureKind,
+    pub(crate) header_prefixes: Vec<String>,
+    pub(crate) body_bytes_max: usize,
+    pub(crate) strict_event_types: bool,
+    pub(crate) worker_threads: usize,
+    pub(crate) jwt_secret: Option<Vec<u8>>,
+}
+
+impl Values {
+    /// Gathers the values. `environment` looks a variable up; `file` is the one named by `--config`, else the one in
+    /// the data directory is read when it is there.
+    pub(crate) fn gather(
+        flags: &BTreeMap<&'static str, String>,
+        environment: impl Fn(&str) -> Option<String>,
+        file: Option<&Path>,
+        data_dir: &Path,
+    ) -> Result<Values, ConfigurationError> {
+        let in_file = read_file(file, data_dir)?;
+        let values = KEYS.iter().map(|key| {
+            let variable = format!("SEMNAL_{}", key.name.to_ascii_uppercase());
+            let found = flags
+                .get(key.name)
+                .map(|v| (v.clone(), Origin::Flag))
+                .or_else(|| environment(&variable).map(|v| (v, Origin::Environment)))
+                .or_else(|| in_file.get(key.name).map(|v| (v.clone(), Origin::File)))
+                .unwrap_or_else(|| (key.default.to_owned(), Origin::Default));
+            (key.name, found)
+        });
+        Ok(Values(values.collect()))
+    }
+
+    /// Returns every key with its value and origin; secrets are masked.
+    pub(crate) fn shown(&self) -> Vec<(&'static Key, String, Origin)> {
+        let show = |key: &'static Key| {
+            let (value, origin) = &self.0[key.name];
+            let masked = if key.secret && !value.is_empty() { "(set)".to_owned() } else { value.clone() };
+            (key, masked, *origin)
+        };
+        KEYS.iter().map(show).collect()
+    }
+
+    /// Reads the values into their types.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigurationError> {
+        let settings = Settings {
+            listen: self.read("listen", |v| v.parse().ok())?,
+            dev: self.boolean("dev")?,
+            allow_networks: self.read("allow_networks", |v| list(v).map(|n| n.parse().ok()).collect())?,
+            https_only: self.boolean("https_only")?,
+            retry_schedule: self.read("retry_schedule", |v| RetrySchedule::parse(v).ok())?,
+            attempt_timeout: self.read("attempt_timeout", |v| {
+                let allowed = Duration::from_millis(10)..=Duration::from_secs(30);
+                parse_duration(v).filter(|d| allowed.contains(d))
+            })?,
+            default_signature: self.read("default_signature", |v| match v {
+                "hmac256" => Some(SignatureKind::Hmac256),
+                "ed25519" => Some(SignatureKind::Ed25519),
+                _ => None,
+            })?,
+            header_prefixes: self.read("header_prefixes", |v| {
+                let all: Vec<String> = list(v).map(str::to_owned).collect();
+                (!all.is_empty() && all.iter().all(|p| p == "webhook" || p == "svix")).then_some(all)
+            })?,
+            body_bytes_max: self.read("body_bytes_max", |v| {
+                v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
+            })?,
+            strict_event_types: self.boolean("strict_event_types")?,
+            worker_threads: self.read("worker_threads", |v| v.parse().ok().filter(|n| *n <= 256))?,
+            jwt_secret: self.read("jwt_secret", |v| match v.len() {
+                0 => Some(None),
+                1..16 => None,
+                _ => Some(Some(v.as_bytes().to_vec())),
+            })?,
+        };
+        if settings.dev && !settings.listen.ip().is_loopback() {
+            return Err(ConfigurationError::DevNotLoopback { listen: settings.listen });
+        }
+        Ok(settings)
+    }
+
+    fn boolean(&self, name: &str) -> Result<bool, ConfigurationError> {
+        self.read(name, |v| match v {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" | "" => Some(false),
+            _ => None,
+        })
+    }
+
+    fn read<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ConfigurationError> {
+        let (value, _) = &self.0[name];
+        let key = KEYS.iter().find(|key| key.name == name).expect("every setting is in the table");
+        parse(value.trim()).ok_or_else(|| ConfigurationError::Value {
+            key: name.to_owned(),
+            value: if key.secret { "(secret)".to_owned() } else { value.clone() },
+            allowed: key.meaning.to_owned(),
+        })
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn read_file(named: Option<&Path>, data_dir: &Path) -> Result<BTreeMap<String, String>, ConfigurationError> {
+    let path = named.map_or_else(|| data_dir.join(CONFIGURATION_FILE), PathBuf::from);
+    if named.is_none() && !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let file = path.display().to_string();
+    let failed = |why: String| ConfigurationError::File { file: file.clone(), why };
+    let text = std::fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| failed(e.message().to_owned()))?;
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        if !KEYS.iter().any(|known| known.name == key) {
+            return Err(ConfigurationError::UnknownKey { file, key });
+        }
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Array(parts) => {
+                parts.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+            }
+            other => other.to_string(),
+        };
+        values.insert(key, text);
+    }
+    Ok(values)
+}
+
+/// Looks a variable of the environment up.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(
+        flags: &[(&'static str, &str)],
+        environment: &[(&str, &str)],
+        file: &str,
+    ) -> Result<Values, ConfigurationError> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(CONFIGURATION_FILE), file).unwrap();
+        let flags = flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+        let look = |name: &str| environment.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned());
+        Values::gather(&flags, look, None, directory.path())
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let settings = gather(&[], &[], "").unwrap().settings().unwrap();
+        assert_eq!(settings.retry_schedule, RetrySchedule::default());
+        assert_eq!(settings.attempt_timeout, Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+        let file = "listen = \"127.0.0.1:3\"\nattempt_timeout = \"3s\"\nheader_prefixes = [\"svix\"]";
+        let values = gather(
+            &[("listen", "127.0.0.1:1")],
+            &[("SEMNAL_LISTEN", "127.0.0.1:2"), ("SEMNAL_ATTEMPT_TIMEOUT", "2s")],
+            file,
+        );
+        let settings = values.unwrap().settings().unwrap();
+        assert_eq!(settings.listen.port(), 1);
+        assert_eq!(settings.attempt_timeout, Duration::from_secs(2));
+        assert_eq!(settings.header_prefixes, ["svix"]);
+    }
+
+    #[test]
+    fn an_error_names_the_key_the_value_and_what_is_allowed() {
+        let error = gather(&[], &[("SEMNAL_ATTEMPT_TIMEOUT", "1y")], "").unwrap().settings().unwrap_err();
+        assert_eq!(error.to_string(), "attempt_timeout is \"1y\": length of one attempt, 10ms to 30s");
+        let error = gather(&[], &[], "lissten = 1").err().unwrap();
+        assert!(error.to_string().contains("\"lissten\""), "{error}");
+        let error = gather(&[], &[("SEMNAL_JWT_SECRET", "short")], "").unwrap().settings().unwrap_err();
+        assert!(!error.to_string().contains("short"), "{error}");
+    }
+
+    #[test]
+    fn dev_is_refused_on_an_address_that_is_not_loopback() {
+        let values = gather(&[("listen", "0.0.0.0:8080"), ("dev", "true")], &[], "").unwrap();
+        assert!(matches!(values.settings(), Err(ConfigurationError::DevNotLoopback { .. })));
+    }
+}

@@ -1,0 +1,227 @@
+//! Wiring: directory → store → engine → listeners, and the orderly end of it all.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use semnal_core::address::AddressPolicy;
+use semnal_core::endpoint_url::UrlRules;
+use semnal_core::time::UnixMillis;
+use semnal_engine::clock::Clock;
+use semnal_engine::destination::RequestForm;
+use semnal_engine::engine::{Engine, EngineOptions, IN_FLIGHT_MAX};
+use semnal_engine::randomness::Randomness;
+use semnal_engine::transport::dialer::Dialer;
+use semnal_engine::transport::resolver::Resolver;
+use semnal_engine::transport::{Budget, Transport, TransportError, TransportOptions};
+use semnal_store::directory::{DataDirectory, SOCKET_FILE};
+use semnal_store::error::{OpenError, StoreError};
+use semnal_store::store::{Now, Opened, Store, StoreOptions};
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, ApiState, Limits, Trust};
+use crate::configuration::Settings;
+use crate::listener::{self, ListenerLimits};
+use crate::seed;
+
+/// 4,096 connections to receivers are open at once, idle ones included.
+const OPEN_CONNECTIONS_MAX: usize = 4_096;
+
+/// Why a server does not start or ended badly.
+#[derive(Debug, Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen { address: String, source: std::io::Error },
+    #[error("the outgoing connections cannot be set up: {0}")]
+    Transport(#[from] TransportError),
+    #[error("the operating system gave no random bytes")]
+    Random,
+    #[error("the data directory could not be written any more; see the log")]
+    StoreStopped,
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    _directory: DataDirectory,
+}
+
+/// Returns the machine's clock in the form that the store takes.
+pub(crate) fn system_now() -> Now {
+    Arc::new(|| Clock::System.now())
+}
+
+/// Returns random bytes of the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], ServeError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| ServeError::Random)?;
+    Ok(bytes)
+}
+
+/// Returns how to open a store with the machine's clock and randomness.
+pub(crate) fn store_options() -> Result<StoreOptions, ServeError> {
+    Ok(StoreOptions {
+        now: system_now(),
+        fresh_keys: random()?,
+        #[cfg(feature = "fault-injection")]
+        sabotage: match crate::configuration::environment("SEMNAL_SABOTAGE").as_deref() {
+            Some("no-recovery") => Some(semnal_store::store::Sabotage::NoRecovery),
+            Some("no-sync") => Some(semnal_store::store::Sabotage::NoSync),
+            _ => None,
+        },
+    })
+}
+
+impl Server {
+    /// Opens the data directory and starts everything.
+    pub(crate) async fn start(data_dir: &Path, settings: &Settings) -> Result<Server, ServeError> {
+        let directory = DataDirectory::open(data_dir)?;
+        let opened = Opened::sqlite(&directory, store_options()?)?;
+        let listener = listen(settings.listen).await?;
+        let address = listener.local_addr().unwrap_or(settings.listen);
+        let tasks = TaskTracker::new();
+        let policy = policy(settings, address);
+        let url_rules = UrlRules { https_only: settings.https_only, localhost_names: settings.dev };
+        let transport = Transport::new(TransportOptions {
+            resolver: Resolver::system(),
+            dialer: Dialer::Tcp,
+            policy: policy.clone(),
+            extra_roots: Vec::new(),
+            open_connections_max: OPEN_CONNECTIONS_MAX,
+            tasks: tasks.clone(),
+            clock: Clock::System,
+        })?;
+        let engine = Engine::new(EngineOptions {
+            clock: Clock::System,
+            randomness: Randomness::seeded(u64::from_be_bytes(random()?)),
+            transport,
+            form: form(settings, url_rules),
+            in_flight_max: IN_FLIGHT_MAX,
+            cipher: opened.ids().clone(),
+        });
+        let store = opened.start(&engine.observer())?;
+        engine.run(store.clone());
+        seed::seed(&store, now()).await?;
+        let state = Arc::new(api_state(settings, &store, policy, url_rules));
+        let shutdown = CancellationToken::new();
+        let control = control_listener(data_dir)?;
+        let limits = ListenerLimits::default();
+        let served = [(listener::Listener::Tcp(listener), Trust::Network), (control, Trust::ControlSocket)];
+        for (listener, trust) in served {
+            let router = api::router(state.clone(), trust);
+            tasks.spawn(listener::serve(listener, router, limits, shutdown.clone(), tasks.clone()));
+        }
+        Ok(Server { address, store, engine, shutdown, tasks, _directory: directory })
+    }
+
+    /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.
+    pub(crate) async fn run_to_end(self) -> Result<(), ServeError> {
+        let failed = self.engine.failed();
+        let ended_well = tokio::select! {
+            () = signal() => true,
+            () = failed.cancelled() => false,
+        };
+        tracing::info!("stopping: finishing what is under way");
+        self.stop().await;
+        if ended_well { Ok(()) } else { Err(ServeError::StoreStopped) }
+    }
+
+    /// Stops accepting, finishes what is under way, closes the store.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.engine.stop().await;
+        self.store.stop().await;
+        self.tasks.close();
+    }
+}
+
+fn now() -> UnixMillis {
+    Clock::System.now()
+}
+
+fn form(settings: &Settings, url_rules: UrlRules) -> RequestForm {
+    RequestForm {
+        header_prefixes: settings.header_prefixes.clone(),
+        url_rules,
+        schedule: settings.retry_schedule.clone(),
+        budget: Budget { total: settings.attempt_timeout, ..Budget::default() },
+        ..RequestForm::default()
+    }
+}
+
+fn api_state(settings: &Settings, store: &Store, policy: AddressPolicy, url_rules: UrlRules) -> ApiState {
+    ApiState {
+        store: store.clone(),
+        clock: system_now(),
+        policy: Arc::new(policy),
+        url_rules,
+        jwt_secret: settings.jwt_secret.clone(),
+        limits: Limits { body_bytes_max: settings.body_bytes_max, ..Limits::default() },
+        strict_event_types: settings.strict_event_types,
+        default_signature: settings.default_signature,
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| ServeError::Listen { address: address.to_string(), source })
+}
+
+/// Makes the control socket, open to its owner only. The lock on the directory says that nobody else uses it.
+fn control_listener(data_dir: &Path) -> Result<listener::Listener, ServeError> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = data_dir.join(SOCKET_FILE);
+    let failed = |source| ServeError::Listen { address: path.display().to_string(), source };
+    if path.exists() {
+        std::fs::remove_file(&path).map_err(failed)?;
+    }
+    let socket = UnixListener::bind(&path).map_err(failed)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener::Listener::Unix(socket))
+}
+
+/// Where deliveries may go: what the settings open, loopback in development, and never our own API.
+pub(crate) fn policy(settings: &Settings, address: SocketAddr) -> AddressPolicy {
+    let mut allow_networks = settings.allow_networks.clone();
+    if settings.dev {
+        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+        allow_networks.extend(loopback.iter().filter_map(|ip| {
+            let prefix = if ip.is_ipv4() { 8 } else { 128 };
+            ipnet::IpNet::new(*ip, prefix).ok().map(|net| net.trunc())
+        }));
+    }
+    let mut own_listeners = vec![address];
+    if address.ip().is_unspecified() {
+        // Bound to every address: those of this machine's interfaces reach it too.
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        own_listeners.extend(interfaces.iter().map(|i| SocketAddr::new(i.ip(), address.port())));
+    }
+    AddressPolicy { allow_networks, own_listeners, bins: Vec::new() }
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        _ => {
+            tracing::warn!("signals cannot be heard; end the process by its id");
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Readers: by id, attempts of a message, the messages of an application in both directions.
+
+use semnal_core::delivery::{DeliveryState, Progress};
+use semnal_core::id::{ApplicationId, Key, MessageId};
+use semnal_store::error::StoreError;
+use semnal_store::message::{Message, NewMessage};
+use semnal_store::outcome::Verdict;
+use semnal_store::read::MessagePage;
+
+use crate::fixture::{World, attempt, begin, created, delivery, message, uid};
+
+on_every_backend! {
+    what_does_not_exist_is_none,
+    attempts_come_by_ordinal_and_number,
+    the_newest_messages_come_first,
+    newer_messages_come_oldest_first,
+    a_page_goes_on_where_the_one_before_ended,
+    a_page_holds_only_wanted_messages_of_the_application,
+    a_page_from_either_end_of_the_keys_is_fine,
+    an_error_of_the_question_is_handed_back,
+    a_delivery_is_never_seen_between_two_commits,
+}
+
+async fn page(
+    world: &World,
+    application: ApplicationId,
+    from: Key,
+    newer: bool,
+    limit: usize,
+) -> MessagePage {
+    let question = move |reader: &semnal_store::read::Reader| {
+        reader.messages_of(application, from, newer, limit, |m| m.event_id.is_none())
+    };
+    world.store.read(question).await.unwrap()
+}
+
+fn ids(page: &MessagePage) -> Vec<MessageId> {
+    page.messages.iter().map(|m| m.id).collect()
+}
+
+async fn fill(world: &World, application: ApplicationId, count: usize) -> Vec<MessageId> {
+    world.append(vec![message(application, &[]); count]).await.iter().map(|a| created(a).id).collect()
+}
+
+async fn what_does_not_exist_is_none(world: World) {
+    assert_eq!(world.message(MessageId(Key(5))).await, None);
+    assert!(world.attempts(MessageId(Key(5))).await.is_empty());
+    let application = world.application().await;
+    let found = page(&world, application, Key(i64::MAX - 1), false, 10).await;
+    assert_eq!((found.messages.len(), found.done), (0, true));
+}
+
+async fn attempts_come_by_ordinal_and_number(world: World) {
+    let (application, endpoints) = world.tenant(2).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    let other = world.append_one(message(application, &endpoints)).await;
+    let retry = Verdict::RetryAt(world.now());
+    world.report(vec![attempt(delivery(&it, 1), endpoints[1], 1, Verdict::Delivered, false)]).await;
+    world.report(vec![attempt(delivery(&it, 0), endpoints[0], 1, retry, false)]).await;
+    world.report(vec![attempt(delivery(&other, 0), endpoints[0], 1, retry, false)]).await;
+    world.report(vec![attempt(delivery(&it, 0), endpoints[0], 2, retry, true)]).await;
+    let found = world.attempts(it.id).await;
+    let order: Vec<_> = found.iter().map(|o| (o.id.delivery.ordinal, o.id.number)).collect();
+    assert_eq!(order, [(0, 1), (0, 2), (1, 1)]);
+}
+
+async fn the_newest_messages_come_first(world: World) {
+    let application = world.application().await;
+    let all = fill(&world, application, 3).await;
+    let found = page(&world, application, Key(i64::MAX - 1), false, 10).await;
+    assert_eq!((ids(&found), found.done), (vec![all[2], all[1], all[0]], true));
+    let found = page(&world, application, all[1].0, false, 10).await;
+    assert_eq!(ids(&found), [all[0]]);
+}
+
+async fn newer_messages_come_oldest_first(world: World) {
+    let application = world.application().await;
+    let all = fill(&world, application, 3).await;
+    let found = page(&world, application, all[0].0, true, 10).await;
+    assert_eq!((ids(&found), found.done), (vec![all[1], all[2]], true));
+}
+
+async fn a_page_goes_on_where_the_one_before_ended(world: World) {
+    let application = world.application().await;
+    let mut all = fill(&world, application, 7).await;
+    for newer in [true, false] {
+        let (mut seen, mut from) = (Vec::new(), if newer { Key(0) } else { Key(i64::MAX - 1) });
+        loop {
+            let found = page(&world, application, from, newer, 3).await;
+            assert!(found.messages.len() <= 3);
+            seen.extend(ids(&found));
+            if found.done {
+                break;
+            }
+            from = found.reached;
+        }
+        assert_eq!(seen, all);
+        all.reverse();
+    }
+}
+
+async fn a_page_holds_only_wanted_messages_of_the_application(world: World) {
+    let (first, second) = (world.application().await, world.application().await);
+    let mut wanted = Vec::new();
+    for n in 0..4 {
+        wanted.extend(fill(&world, first, 1).await);
+        fill(&world, second, 1).await;
+        let unwanted = NewMessage { event_id: Some(uid(&format!("e{n}"))), ..message(first, &[]) };
+        world.append_one(unwanted).await;
+    }
+    let found = page(&world, first, Key(0), true, 4).await;
+    assert_eq!(ids(&found), wanted);
+}
+
+async fn a_page_from_either_end_of_the_keys_is_fine(world: World) {
+    let application = world.application().await;
+    let all = fill(&world, application, 1).await;
+    for (from, newer, expected) in
+        [(i64::MAX, true, 0), (i64::MAX, false, 1), (i64::MIN, true, 1), (i64::MIN, false, 0)]
+    {
+        let found = page(&world, application, Key(from), newer, 10).await;
+        assert_eq!(found.messages.len(), expected, "from {from}, newer {newer}");
+    }
+    assert_eq!(all.len(), 1);
+}
+
+async fn an_error_of_the_question_is_handed_back(world: World) {
+    let answer = world.store.read(|_| Err::<Message, _>(StoreError::Full)).await;
+    assert!(matches!(answer, Err(StoreError::Full)));
+}
+
+async fn a_delivery_is_never_seen_between_two_commits(world: World) {
+    let (application, endpoints) = world.tenant(1).await;
+    let all = world.append(vec![message(application, &endpoints); 50]).await;
+    for it in all.iter().map(created) {
+        let seen = it.clone();
+        let watch = begin(world.store.read(move |reader| {
+            loop {
+                let state = reader.deliveries(&seen, |_| false)?[0].state;
+                match state {
+                    DeliveryState::Pending(_) => {}
+                    other => return Ok(other),
+                }
+            }
+        }));
+        let id = delivery(&it, 0);
+        for number in 1..=3 {
+            let retry = attempt(id, endpoints[0], number, Verdict::RetryAt(world.now()), number > 1);
+            world.report(vec![retry]).await;
+        }
+        world.report(vec![attempt(id, endpoints[0], 4, Verdict::Delivered, true)]).await;
+        let expected = DeliveryState::Delivered(Progress { attempts: 4, step: 0 });
+        assert_eq!(watch.await.unwrap(), expected);
+    }
+}
