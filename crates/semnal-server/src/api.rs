@@ -1,110 +1,167 @@
-//! The HTTP API: compatible with the Svix API in paths, fields, status codes and error forms. This file is its whole
-//! route table; each resource has a file under `api/`.
+//! The HTTP API: `/api/v1` in the manner of Svix, health, and the control routes of the Unix socket.
+//!
+//! A request passes [`gate`] (caller, body), reaches its handler (one file per resource), and becomes an
+//! [`answer::Answer`] or an [`error::ApiError`]. Handlers read the configuration's snapshot and the journal, and
+//! change things through [`Store`] only. Invariant: what is answered with 2xx is durable.
 
+mod answer;
 mod applications;
 mod attempts;
 mod auth;
 mod body;
 pub(crate) mod control;
+mod endpoint_headers;
+mod endpoint_secrets;
 mod endpoints;
 mod error;
 mod event_types;
+mod find;
+mod gate;
+mod health;
+mod idempotency;
+mod input;
+mod message_in;
 mod messages;
 mod page;
+mod query;
+#[cfg(test)]
+mod tests;
 mod time;
+mod token;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
-use axum::routing::{get, post};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use http::Uri;
 use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint_url::UrlRules;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
-use crate::configuration::SignatureKind;
+pub(crate) use auth::Trust;
 use error::ApiError;
 
-/// What the handlers work with.
+use crate::configuration::SignatureKind;
+
+/// What every handler has.
 pub(crate) struct ApiState {
-    pub(crate) store: Store,
-    pub(crate) clock: Now,
-    pub(crate) policy: Arc<AddressPolicy>,
-    pub(crate) url_rules: UrlRules,
-    pub(crate) jwt_secret: Option<Vec<u8>>,
-    pub(crate) body_bytes_max: usize,
-    pub(crate) strict_event_types: bool,
-    pub(crate) default_signature: SignatureKind,
+    /// The record.
+    pub store: Store,
+    /// The clock.
+    pub clock: Now,
+    /// Judges endpoints whose host is an address.
+    pub policy: Arc<AddressPolicy>,
+    /// The gate for endpoint URLs.
+    pub url_rules: UrlRules,
+    /// When set, Svix-style tokens signed with it are accepted.
+    pub jwt_secret: Option<Vec<u8>>,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// Messages of event types that do not exist are refused.
+    pub strict_event_types: bool,
+    /// What the secret of a new endpoint is, when the client gives none.
+    pub default_signature: SignatureKind,
+}
+
+/// What a request may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes of a body. Default 1 MiB.
+    pub body_bytes_max: usize,
+    /// How long a body may take to arrive. Default 30 s.
+    pub body_read_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { body_bytes_max: 1_024 * 1_024, body_read_timeout: Duration::from_secs(30) }
+    }
 }
 
 impl ApiState {
-    fn now(&self) -> UnixMillis {
+    /// Returns the time.
+    pub(crate) fn now(&self) -> UnixMillis {
         (self.clock)()
     }
 }
 
-/// Who may connect to a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// Anybody: a bearer token says who it is.
-    Network,
-    /// The owner of the data directory only: acts with all rights in the default organisation.
-    ControlSocket,
-}
-
-/// What every handler can take out.
 #[derive(Clone)]
-struct Shared {
-    state: Arc<ApiState>,
+struct Gate {
+    api: Arc<ApiState>,
     trust: Trust,
 }
 
-impl FromRef<Shared> for Arc<ApiState> {
-    fn from_ref(shared: &Shared) -> Arc<ApiState> {
-        shared.state.clone()
-    }
-}
-
-/// Returns the routes of a listener.
+/// Returns every route. Each of them may end with a slash.
 pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
-    let ok = || async { "ok\n" };
-    let no_content = || async { http::StatusCode::NO_CONTENT };
-    let mut router = Router::new()
-        .route("/healthz", get(ok))
-        .route("/readyz", get(ok))
-        .route("/api/v1/health", get(no_content))
-        .route("/api/v1/health/ping", get(no_content))
-        .route("/api/v1/app", get(applications::list).post(applications::create))
-        .route(
-            "/api/v1/app/{app}",
+    let mut routes = Routes(Router::new());
+    routes
+        .at("/api/v1/app", get(applications::list).post(applications::create))
+        .at(
+            "/api/v1/app/{app_id}",
             get(applications::get)
                 .put(applications::put)
                 .patch(applications::patch)
                 .delete(applications::delete),
         )
-        .route("/api/v1/app/{app}/endpoint", get(endpoints::list).post(endpoints::create))
-        .route(
-            "/api/v1/app/{app}/endpoint/{endpoint}",
-            get(endpoints::get).put(endpoints::put).delete(endpoints::delete),
+        .at("/api/v1/app/{app_id}/endpoint", get(endpoints::list).post(endpoints::create))
+        .at(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+            get(endpoints::get).put(endpoints::put).patch(endpoints::patch).delete(endpoints::delete),
         )
-        .route("/api/v1/app/{app}/endpoint/{endpoint}/secret", get(endpoints::get_secret))
-        .route("/api/v1/app/{app}/endpoint/{endpoint}/secret/rotate", post(endpoints::rotate_secret))
-        .route("/api/v1/event-type", get(event_types::list).post(event_types::create))
-        .route("/api/v1/event-type/{name}", get(event_types::get).delete(event_types::delete))
-        .route("/api/v1/app/{app}/msg", get(messages::list).post(messages::create))
-        .route("/api/v1/app/{app}/msg/{msg}", get(messages::get))
-        .route("/api/v1/app/{app}/attempt/msg/{msg}", get(attempts::list_by_message))
-        .route("/api/v1/app/{app}/msg/{msg}/attempt/{attempt}", get(attempts::get))
-        .route("/api/v1/app/{app}/msg/{msg}/endpoint/{endpoint}/resend", post(attempts::resend));
+        .at(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+            get(endpoint_headers::get).put(endpoint_headers::put).patch(endpoint_headers::patch),
+        )
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", get(endpoint_secrets::get))
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate", post(endpoint_secrets::rotate))
+        .at("/api/v1/app/{app_id}/msg", get(messages::list).post(messages::create))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}", get(messages::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", post(attempts::resend))
+        .at("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(attempts::list_by_message))
+        .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::by_endpoint::list))
+        .at("/api/v1/event-type", get(event_types::list).post(event_types::create))
+        .at(
+            "/api/v1/event-type/{event_type_name}",
+            get(event_types::get).put(event_types::put).patch(event_types::patch).delete(event_types::delete),
+        );
     if trust == Trust::ControlSocket {
-        router = router
-            .route("/control/keys", get(control::get_keys).post(control::post_key))
-            .route("/control/keys/{key}/revoke", post(control::post_revoke))
-            .route("/control/verify", get(control::get_verify));
+        routes
+            .at("/control/keys", get(control::get_keys).post(control::post_key))
+            .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
+            .at("/control/verify", get(control::get_verify))
+            .at("/control/status", get(control::get_status));
     }
-    router
-        .fallback(|| async { ApiError::not_found("this path") })
-        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .with_state(Shared { state, trust })
+    let gate = Gate { api: state.clone(), trust };
+    let mut open = Routes(Router::new());
+    open.at("/api/v1/health", get(health::no_content))
+        .at("/api/v1/health/ping", get(health::no_content))
+        .at("/healthz", get(health::alive))
+        .at("/readyz", get(health::ready));
+    let guarded = routes.0.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
+    let open = open.0.method_not_allowed_fallback(unknown_method);
+    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
+}
+
+/// Routes with and without a slash at the end.
+struct Routes(Router<Arc<ApiState>>);
+
+impl Routes {
+    fn at(&mut self, path: &str, methods: MethodRouter<Arc<ApiState>>) -> &mut Routes {
+        let router = std::mem::take(&mut self.0);
+        self.0 = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
+        self
+    }
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    let path = error::excerpt(uri.path()).to_owned();
+    ApiError::NotFound(format!("there is nothing at {path:?}; the API is under /api/v1"))
+}
+
+async fn unknown_method() -> ApiError {
+    ApiError::MethodNotAllowed
 }

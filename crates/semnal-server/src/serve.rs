@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiState, Trust};
+use crate::api::{self, ApiState, Limits, Trust};
 use crate::configuration::Settings;
 use crate::listener::{self, ListenerLimits};
 use crate::seed;
@@ -120,7 +120,7 @@ impl Server {
         let served = [(listener::Listener::Tcp(listener), Trust::Network), (control, Trust::ControlSocket)];
         for (listener, trust) in served {
             let router = api::router(state.clone(), trust);
-            tasks.spawn(listener::serve(listener, router, limits.clone(), shutdown.clone(), tasks.clone()));
+            tasks.spawn(listener::serve(listener, router, limits, shutdown.clone(), tasks.clone()));
         }
         Ok(Server { address, store, engine, shutdown, tasks, _directory: directory })
     }
@@ -167,7 +167,7 @@ fn api_state(settings: &Settings, store: &Store, policy: AddressPolicy, url_rule
         policy: Arc::new(policy),
         url_rules,
         jwt_secret: settings.jwt_secret.clone(),
-        body_bytes_max: settings.body_bytes_max,
+        limits: Limits { body_bytes_max: settings.body_bytes_max, ..Limits::default() },
         strict_event_types: settings.strict_event_types,
         default_signature: settings.default_signature,
     }

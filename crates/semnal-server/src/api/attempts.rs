@@ -1,105 +1,164 @@
-//! Attempts: what happened to a message, and sending it again.
+//! The attempts of messages: of one message (`…/attempt/msg/{msg_id}`), of one endpoint ([`by_endpoint`]), one
+//! attempt, and sending again.
+
+pub(super) mod by_endpoint;
+mod filter;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::Scope;
 use semnal_core::attempt::AttemptEnd;
-use semnal_core::id::{ApplicationId, IdKind};
-use semnal_store::outcome::{Outcome, Trigger};
+use semnal_core::configuration::Configuration;
+use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
+use semnal_store::outcome::{Outcome, Trigger, Verdict};
 use semnal_store::store::Resent;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::ApiState;
-use super::applications::{Parameters, answer, parameter};
-use super::auth::{Caller, find_endpoint};
+use super::answer::Answer;
+use super::auth::Caller;
+use super::endpoints;
 use super::error::ApiError;
-use super::{messages, page, time};
+use super::find::{self, Segments};
+use super::idempotency::{self, Idempotency};
+use super::messages;
+use super::page::{self, Order};
+use super::query::Params;
+use super::time::Rfc3339;
+use filter::{AttemptKey, Filter};
 
-/// Whether answers hold what was received, or only what happened.
-#[derive(Clone, Copy)]
-enum Content {
-    Shown,
-    Left,
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttemptOut {
+    id: String,
+    msg_id: String,
+    endpoint_id: String,
+    url: String,
+    response: String,
+    response_status_code: u16,
+    response_duration_ms: i64,
+    status: u16,
+    status_text: &'static str,
+    trigger_type: u16,
+    cause: Option<&'static str>,
+    timestamp: Rfc3339,
 }
 
-fn show(state: &ApiState, application: ApplicationId, it: &Outcome, content: Content) -> Value {
-    let ids = state.store.ids();
-    let success = it.end.is_success();
-    let (cause, detail) = match &it.end {
-        AttemptEnd::Answered(_) => (None, None),
-        AttemptEnd::Failed { cause, detail } => (Some(cause.code()), Some(detail)),
+fn out(ids: &IdCipher, application: ApplicationId, it: &Outcome, with_content: bool) -> AttemptOut {
+    let success = it.verdict == Verdict::Delivered;
+    let (response, cause) = match &it.end {
+        AttemptEnd::Answered(_) => (String::from_utf8_lossy(&it.response_body).into_owned(), None),
+        AttemptEnd::Failed { cause, detail } if detail.is_empty() => {
+            (cause.sentence().to_owned(), Some(cause.code()))
+        }
+        AttemptEnd::Failed { cause, detail } => {
+            (format!("{}: {detail}", cause.sentence()), Some(cause.code()))
+        }
     };
-    json!({
-        "id": ids.encode_attempt(it.id),
-        "msgId": messages::public_id(state, application, it.id.delivery.message),
-        "endpointId": ids.encode(IdKind::Endpoint, application.partition(), it.endpoint.0),
-        "url": it.url,
-        "response": match content {
-            Content::Shown => String::from_utf8_lossy(&it.response_body),
-            Content::Left => "".into(),
+    AttemptOut {
+        id: ids.encode_attempt(it.id),
+        msg_id: messages::public_id(ids, application, it.id.delivery.message),
+        endpoint_id: endpoints::public_id(ids, application, it.endpoint),
+        url: it.url.clone(),
+        response: if with_content { response } else { String::new() },
+        response_status_code: it.end.status().unwrap_or(0),
+        response_duration_ms: it.phases.total_ms(),
+        status: if success { 0 } else { 2 },
+        status_text: if success { "success" } else { "fail" },
+        trigger_type: match it.trigger {
+            Trigger::Scheduled => 0,
+            Trigger::Manual => 1,
         },
-        "responseStatusCode": it.end.status().unwrap_or(0),
-        "responseDurationMs": it.phases.total_ms(),
-        "status": if success { 0 } else { 2 },
-        "statusText": if success { "success" } else { "fail" },
-        "triggerType": i32::from(it.trigger == Trigger::Manual),
-        "timestamp": time::format(it.started_at),
-        "cause": cause,
-        "causeDetail": detail,
-    })
+        cause,
+        timestamp: Rfc3339(it.started_at),
+    }
 }
 
-pub(super) async fn list_by_message(
-    State(state): State<Arc<ApiState>>,
+/// `GET …/attempt/msg/{msg_id}`: newest first.
+pub(crate) async fn list_by_message(
+    State(api): State<Arc<ApiState>>,
     caller: Caller,
-    Path((app, msg)): Path<(String, String)>,
-    query: Parameters,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let application = caller.application(&state, &state.store.configuration(), &app)?.id;
-    let id = messages::find(&state, application, &msg).await?.id;
-    let (limit, from) =
-        (page::limit(parameter(&query, "limit"))?, page::from(parameter(&query, "iterator"))?);
-    let mut all = state.store.read(move |reader| reader.attempts(id)).await?;
-    all.sort_by_key(|o| std::cmp::Reverse((o.started_at, o.id)));
-    let position = |o: &Outcome| state.store.ids().encode_attempt(o.id);
-    let left = parameter(&query, "with_content") == Some("false");
-    let content = if left { Content::Left } else { Content::Shown };
-    let page = page::cut(&all, &from, limit, position, |o| show(&state, application, o, content));
-    Ok(axum::Json(page).into_response())
+    Segments((app, message)): Segments<(String, String)>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let (limit, cursor) = (params.limit(), params.cursor::<AttemptKey>());
+    let mut filter = Filter::read(&mut params);
+    // A message has one event type: Svix ignores the filter here.
+    filter.event_types = None;
+    let with_content = params.flag("with_content", true);
+    let endpoint = params.text("endpoint_id").map(str::to_owned);
+    params.finish()?;
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), &app)?.id;
+    let message = find::message(&api, application, &message).await?;
+    if let Some(text) = endpoint {
+        filter.endpoint = Some(endpoint_or_former(&configuration, api.store.ids(), application, &text)?);
+    }
+    let mut found = if filter.wants_message(&message) {
+        api.store.read(move |reader| reader.attempts(message.id)).await?
+    } else {
+        Vec::new()
+    };
+    found.retain(|it| filter.wants(it));
+    found.sort_by_key(AttemptKey::of);
+    let page = page::cut(found, AttemptKey::of, Order::Descending, &cursor, limit);
+    let page = page.map(|it| out(api.store.ids(), application, &it, with_content));
+    Ok(Answer::json(StatusCode::OK, &page))
 }
 
-pub(super) async fn get(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, msg, attempt)): Path<(String, String, String)>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let application = caller.application(&state, &state.store.configuration(), &app)?.id;
-    let message = messages::find(&state, application, &msg).await?.id;
-    let missing = || ApiError::not_found("the attempt");
-    let id = state.store.ids().decode_attempt(&attempt).map_err(|_| missing())?;
-    let all = state.store.read(move |reader| reader.attempts(message)).await?;
-    let it = all.iter().find(|o| o.id == id).ok_or_else(missing)?;
-    Ok(answer(StatusCode::OK, &show(&state, application, it, Content::Shown)))
+/// Returns the id of an endpoint, or of one that was deleted: its attempts are still there.
+fn endpoint_or_former(
+    configuration: &Configuration,
+    ids: &IdCipher,
+    application: ApplicationId,
+    text: &str,
+) -> Result<EndpointId, ApiError> {
+    match ids.decode(IdKind::Endpoint, text) {
+        Ok((partition, key)) if partition == application.partition() => Ok(EndpointId(key)),
+        _ => Ok(find::endpoint(configuration, ids, application, text)?.id),
+    }
 }
 
-pub(super) async fn resend(
-    State(state): State<Arc<ApiState>>,
+/// `GET …/msg/{msg_id}/attempt/{attempt_id}`
+pub(crate) async fn get(
+    State(api): State<Arc<ApiState>>,
     caller: Caller,
-    Path((app, msg, endpoint)): Path<(String, String, String)>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Manage)?;
-    let configuration = state.store.configuration();
-    let application = caller.application(&state, &configuration, &app)?.id;
-    let message = messages::find(&state, application, &msg).await?.id;
-    let endpoint = find_endpoint(&state, &configuration, application, &endpoint)?.id;
-    match state.store.resend(message, endpoint, caller.organisation.name.to_string()).await? {
-        Resent::Accepted => Ok(answer(StatusCode::ACCEPTED, &json!({}))),
-        Resent::NoSuchMessage => Err(ApiError::not_found("the message")),
-        Resent::NoSuchEndpoint => Err(ApiError::not_found("the endpoint")),
+    Segments((app, message, attempt)): Segments<(String, String, String)>,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
+    let message = find::message(&api, application, &message).await?;
+    let not_found = || ApiError::not_found("attempt", &attempt);
+    let id = api.store.ids().decode_attempt(&attempt).map_err(|_| not_found())?;
+    if id.delivery.message != message.id {
+        return Err(not_found());
+    }
+    let found = api.store.read(move |reader| reader.attempts(message.id)).await?;
+    let it = found.iter().find(|it| it.id == id).ok_or_else(not_found)?;
+    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), application, it, true)))
+}
+
+/// `POST …/msg/{msg_id}/endpoint/{endpoint_id}/resend`
+pub(crate) async fn resend(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, message, endpoint)): Segments<(String, String, String)>,
+    idempotency: Idempotency,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Manage)?;
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), &app)?.id;
+    let endpoint_id = find::endpoint(&configuration, api.store.ids(), application, &endpoint)?.id;
+    let found = find::message(&api, application, &message).await?;
+    if let Some(answer) = idempotency::recall(&api, idempotency).await? {
+        return Ok(answer);
+    }
+    match api.store.resend(found.id, endpoint_id, caller.describe()).await? {
+        Resent::Accepted => idempotency::remember(&api, idempotency, Answer::accepted()).await,
+        Resent::NoSuchMessage => Err(ApiError::not_found("message", &message)),
+        Resent::NoSuchEndpoint => Err(ApiError::not_found("endpoint", &endpoint)),
     }
 }

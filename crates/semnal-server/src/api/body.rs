@@ -1,100 +1,106 @@
-//! Reading request bodies: bounded in bytes and time; one that is too large is read to its end before the answer, so
-//! that the client hears it.
+//! Reads a request's body: as a whole up to a limit and within a time, or away, so that a client that writes all of
+//! it before it reads gets its answer instead of a reset connection.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::body::{Body, HttpBody};
+use axum::extract::FromRequestParts;
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::request::Parts;
 use http_body_util::BodyExt;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use tokio::time::{Instant, timeout_at};
 
-use super::ApiState;
-use super::error::{ApiError, Problem};
+use super::error::ApiError;
 
-/// 32 MiB of a body that is too large are read and thrown away; then the connection is closed.
+/// 32 MiB of a body that nobody wants are read before the connection is closed.
 const DRAIN_BYTES_MAX: usize = 32 * 1_024 * 1_024;
-/// 30 s for a whole body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// 10 s are given to a body that nobody wants.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The body, as it came.
-pub(crate) struct Raw(pub(crate) Bytes);
+/// The body of a request, read by [`super::gate`] before the handler runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestBody(pub Bytes);
 
-impl<S> FromRequest<S> for Raw
-where
-    Arc<ApiState>: FromRef<S>,
-    S: Send + Sync,
-{
+impl<S: Sync> FromRequestParts<S> for RequestBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Raw, ApiError> {
-        let max = Arc::<ApiState>::from_ref(state).body_bytes_max;
-        let read = read(request, max);
-        match tokio::time::timeout(BODY_TIMEOUT, read).await {
-            Ok(result) => result.map(Raw),
-            Err(_) => {
-                let detail = "the body did not arrive in 30 s";
-                Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail))
-            }
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestBody, ApiError> {
+        parts.extensions.remove().ok_or(ApiError::Internal)
     }
 }
 
-async fn read(request: Request, max: usize) -> Result<Bytes, ApiError> {
-    let mut body = request.into_body();
-    let mut whole = BytesMut::new();
-    let mut first: Option<Bytes> = None;
-    let mut total = 0usize;
+/// Whether the rest of a body has been read, so that the connection can be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// All of it.
+    Whole,
+    /// It was too long, too slow or broken.
+    Abandoned,
+}
+
+/// Reads a body of at most `bytes_max` bytes. One that arrives in one piece is not copied.
+///
+/// # Errors
+/// With what is to be answered, and whether the rest of the body has been read.
+pub(crate) async fn read(
+    body: &mut Body,
+    bytes_max: usize,
+    within: Duration,
+) -> Result<Bytes, (ApiError, Drained)> {
+    let too_large = ApiError::BodyTooLarge { bytes_max };
+    if announced(body).is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Err((too_large, drain(body).await));
+    }
+    let deadline = Instant::now() + within;
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    loop {
+        let data = match timeout_at(deadline, next(body)).await {
+            Err(_) => return Err((ApiError::BodyTimeout, Drained::Abandoned)),
+            Ok(Err(error)) => return Err((error, Drained::Abandoned)),
+            Ok(Ok(None)) => break,
+            Ok(Ok(Some(data))) => data,
+        };
+        if first.len() + more.len() + data.len() > bytes_max {
+            return Err((too_large, drain(body).await));
+        }
+        if first.is_empty() && more.is_empty() {
+            first = data;
+        } else {
+            more.extend_from_slice(&std::mem::take(&mut first));
+            more.extend_from_slice(&data);
+        }
+    }
+    Ok(if more.is_empty() { first } else { more.freeze() })
+}
+
+/// Reads a body away, within limits.
+pub(crate) async fn drain(body: &mut Body) -> Drained {
+    if announced(body).is_some_and(|bytes| bytes > DRAIN_BYTES_MAX as u64) {
+        return Drained::Abandoned;
+    }
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    let mut bytes = 0;
+    while bytes <= DRAIN_BYTES_MAX {
+        match timeout_at(deadline, next(body)).await {
+            Ok(Ok(Some(data))) => bytes += data.len(),
+            Ok(Ok(None)) => return Drained::Whole,
+            _ => break,
+        }
+    }
+    Drained::Abandoned
+}
+
+/// Returns the next data; trailers are passed over.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
     while let Some(frame) = body.frame().await {
-        let broken = |_| ApiError::new(StatusCode::BAD_REQUEST, "broken_body", "the body could not be read");
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
-        total += data.len();
-        if total > DRAIN_BYTES_MAX {
-            break;
-        }
-        if total > max {
-            first = None;
-            whole = BytesMut::new();
-        } else if first.is_none() && whole.is_empty() {
-            // The common case: one frame, taken without a copy.
-            first = Some(data);
-        } else {
-            if let Some(start) = first.take() {
-                whole.extend_from_slice(&start);
-            }
-            whole.extend_from_slice(&data);
+        match frame.map_err(|_| ApiError::BodyCutOff)?.into_data() {
+            Ok(data) if !data.is_empty() => return Ok(Some(data)),
+            _ => {}
         }
     }
-    if total > max {
-        let detail = format!("the body is larger than {max} bytes (body_bytes_max)");
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
-    }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
+    Ok(None)
 }
 
-/// Reads JSON; what is no JSON is 400, JSON of another shape 422.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_data() {
-            let place = vec!["body".to_owned()];
-            ApiError::Invalid(vec![Problem { place, message: error.to_string(), kind: "type_error" }])
-        } else {
-            ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", format!("the body is not JSON: {error}"))
-        }
-    })
-}
-
-/// Reads JSON, an empty body standing for `{}`.
-pub(crate) fn parse_optional<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    parse(if bytes.is_empty() { b"{}" } else { bytes })
-}
-
-/// For PATCH: `None` is absent, `Some(None)` is null.
-pub(crate) fn double<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
+fn announced(body: &Body) -> Option<u64> {
+    HttpBody::size_hint(body).exact()
 }

@@ -1,48 +1,76 @@
-//! What only the owner of the data directory may do, over the control socket: API keys and `verify`.
+//! The control routes, served on the Unix socket only: API keys, the proof of the ledger, and what is there.
+//!
+//! The command line uses them while the server runs; on a data directory without a server it calls [`create_key`],
+//! [`list_keys`] and [`revoke_key`] itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Scope};
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{ApiKeyId, IdKind};
+use semnal_core::id::{ApiKeyId, IdCipher, IdKind};
 use semnal_core::retry::parse_duration;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{ChangePlan, Changed, Store};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::ApiState;
-use super::applications::answer;
+use super::answer::Answer;
 use super::auth::Caller;
-use super::body::{Raw, parse};
-use super::error::{ApiError, Problem};
-use super::time;
+use super::body::RequestBody;
+use super::endpoints::fields::random;
+use super::error::{ApiError, Problem, excerpt};
+use super::find::Segments;
+use super::input::Fields;
+use super::time::Rfc3339;
 use crate::keys;
 
-#[derive(Deserialize)]
-struct KeyIn {
-    name: String,
-    #[serde(default)]
-    scopes: Vec<String>,
-    expires: Option<String>,
+/// 256 characters for the name of a key.
+const KEY_NAME_CHARACTERS_MAX: usize = 256;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyOut<'a> {
+    id: String,
+    name: &'a str,
+    hint: &'a str,
+    /// Empty means all.
+    scopes: Vec<&'static str>,
+    state: &'static str,
+    created_at: Rfc3339,
+    expires_at: Option<Rfc3339>,
+    revoked_at: Option<Rfc3339>,
+    /// The whole key, in the one answer that shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
 }
 
-fn show(store: &Store, it: &ApiKey) -> Value {
-    json!({
-        "id": store.ids().encode(IdKind::ApiKey, 0, it.id.0),
-        "name": it.name,
-        "hint": it.hint,
-        "scopes": it.scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>(),
-        "state": if it.revoked_at.is_some() { "revoked" } else { "valid" },
-        "createdAt": time::format(it.created_at),
-        "expiresAt": it.expires_at.map(time::format),
-    })
+fn out(ids: &IdCipher, it: &ApiKey, now: UnixMillis, key: Option<&str>) -> Value {
+    let out = KeyOut {
+        id: ids.encode(IdKind::ApiKey, 0, it.id.0),
+        name: &it.name,
+        hint: &it.hint,
+        scopes: it.scopes.iter().map(|scope| scope.as_str()).collect(),
+        state: match (it.revoked_at, it.expires_at) {
+            (Some(_), _) => "revoked",
+            (None, Some(at)) if at <= now => "expired",
+            _ => "valid",
+        },
+        created_at: Rfc3339(it.created_at),
+        expires_at: it.expires_at.map(Rfc3339),
+        revoked_at: it.revoked_at.map(Rfc3339),
+        key,
+    };
+    serde_json::to_value(out).expect("our answers have text keys and no failing serialiser")
 }
 
-/// Makes a key; its text is in the answer, this once.
+/// Makes a key of the default organisation; its text is in the answer, this once. No scopes mean all.
+///
+/// # Errors
+/// 422 for a name, scope or length of time that is none, and what the store says.
 pub(crate) async fn create_key(
     store: &Store,
     now: UnixMillis,
@@ -50,93 +78,151 @@ pub(crate) async fn create_key(
     scopes: &[String],
     expires: Option<&str>,
 ) -> Result<Value, ApiError> {
-    let scope = |word: &String| {
-        let message = format!("{word:?} is not one of read, send, manage");
-        Scope::parse(word).ok_or_else(|| ApiError::invalid(Problem::body("scopes", message)))
-    };
-    let scopes = scopes.iter().map(scope).collect::<Result<Vec<_>, _>>()?;
-    let expires_at = match expires {
-        None => None,
-        Some(text) => {
-            let length = parse_duration(text).ok_or_else(|| {
-                ApiError::invalid(Problem::body(
-                    "expires",
-                    format!("{text:?} is not a length of time like 90d"),
-                ))
-            })?;
-            Some(now + length)
+    let mut problems = Vec::new();
+    if !(1..=KEY_NAME_CHARACTERS_MAX).contains(&name.chars().count()) {
+        let msg = format!("the name must have 1 to {KEY_NAME_CHARACTERS_MAX} characters");
+        problems.push(Problem::new(&["body", "name"], "wrong_length", msg));
+    }
+    let mut granted = BTreeSet::new();
+    for word in scopes {
+        match Scope::parse(word) {
+            Some(scope) => drop(granted.insert(scope)),
+            None => {
+                let msg = format!("{:?} is not one of read, send, manage", excerpt(word));
+                problems.push(Problem::new(&["body", "scopes"], "invalid_name", msg));
+            }
         }
-    };
-    let failed = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "no key could be made");
-    let new = keys::generate(crate::serve::random().map_err(failed)?);
-    let (id, name) = (ApiKeyId(store.next_key()), name.to_owned());
-    let plan = move |configuration: &Configuration| {
-        let organisation = configuration
-            .organisation_by_name(DEFAULT_ORGANISATION)
-            .ok_or_else(|| ApiError::not_found("the default organisation"))?
-            .id;
-        let (digest, hint) = (new.digest, new.hint);
+    }
+    let length = expires.and_then(parse_duration);
+    if let (Some(text), None) = (expires, length) {
+        let msg = format!("{:?} is not a length of time like 90d", excerpt(text));
+        problems.push(Problem::new(&["body", "expires"], "invalid_duration", msg));
+    }
+    if !problems.is_empty() {
+        return Err(ApiError::Invalid(problems));
+    }
+    let keys::NewKey { text, digest, hint } = keys::generate(random()?);
+    let (id, name, scopes) = (ApiKeyId(store.next_key()), name.to_owned(), granted.into_iter().collect());
+    let expires_at = length.map(|length| now + length);
+    let ids = store.ids().clone();
+    change(store, move |configuration| {
+        let organisation =
+            configuration.organisation_by_name(DEFAULT_ORGANISATION).ok_or(ApiError::Unavailable)?.id;
         let created_at = now;
         let it =
             ApiKey { id, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at: None };
-        let changes = vec![Change::PutApiKey(it.clone())];
-        Ok::<_, ApiError>(ChangePlan { changes, answer: None, value: (it, new.text) })
-    };
-    match store.change(None, plan).await?? {
-        Changed::Applied((it, text)) => {
-            let mut shown = show(store, &it);
-            shown["key"] = Value::from(text);
-            Ok(shown)
-        }
-        Changed::Repeated(_) => Err(ApiError::conflict("the key was made already")),
-    }
+        let shown = out(&ids, &it, now, Some(&text));
+        Ok((it, shown))
+    })
+    .await
 }
 
-/// Lists the keys of every organisation, without their texts.
-pub(crate) fn list_keys(store: &Store) -> Value {
+/// Returns every key, oldest first, revoked and expired ones too, without their texts.
+pub(crate) fn list_keys(store: &Store, now: UnixMillis) -> Value {
     let configuration = store.configuration();
-    json!({ "data": configuration.keys().map(|k| show(store, k)).collect::<Vec<_>>() })
+    let data: Vec<Value> = configuration.keys().map(|it| out(store.ids(), it, now, None)).collect();
+    serde_json::json!({ "data": data })
 }
 
-/// Refuses a key from now on.
+/// Refuses a key from now on. Revoking twice changes nothing.
+///
+/// # Errors
+/// 404, and what the store says.
 pub(crate) async fn revoke_key(store: &Store, now: UnixMillis, id: &str) -> Result<Value, ApiError> {
-    let missing = || ApiError::not_found("the key");
-    let (_, key) = store.ids().decode(IdKind::ApiKey, id).map_err(|_| missing())?;
-    let plan = move |configuration: &Configuration| {
-        let mut it = (**configuration.key(ApiKeyId(key)).ok_or_else(missing)?).clone();
+    let (ids, id) = (store.ids().clone(), id.to_owned());
+    change(store, move |configuration| {
+        let key = ids.decode(IdKind::ApiKey, &id).ok().map(|(_, key)| ApiKeyId(key));
+        let found = key.and_then(|key| configuration.key(key));
+        let mut it = ApiKey::clone(found.ok_or_else(|| ApiError::not_found("key", &id))?);
         it.revoked_at = it.revoked_at.or(Some(now));
-        let changes = vec![Change::PutApiKey(it.clone())];
-        Ok::<_, ApiError>(ChangePlan { changes, answer: None, value: it })
+        let shown = out(&ids, &it, now, None);
+        Ok((it, shown))
+    })
+    .await
+}
+
+/// Puts a key. Nothing is kept for a repetition of the request: the store must not have a key's text.
+async fn change(
+    store: &Store,
+    make: impl FnOnce(&Configuration) -> Result<(ApiKey, Value), ApiError> + Send + 'static,
+) -> Result<Value, ApiError> {
+    let plan = move |configuration: &Configuration| {
+        let (it, value) = make(configuration)?;
+        Ok::<_, ApiError>(ChangePlan { changes: vec![Change::PutApiKey(it)], answer: None, value })
     };
     match store.change(None, plan).await?? {
-        Changed::Applied(it) => Ok(show(store, &it)),
-        Changed::Repeated(_) => Err(missing()),
+        Changed::Applied(value) => Ok(value),
+        Changed::Repeated(_) => Err(ApiError::Internal),
     }
 }
 
-pub(super) async fn get_keys(State(state): State<Arc<ApiState>>, _: Caller) -> Response {
-    answer(StatusCode::OK, &list_keys(&state.store))
-}
-
+/// `POST /control/keys` `{name, scopes?, expires?}` → 201 with the key, this once.
 pub(super) async fn post_key(
-    State(state): State<Arc<ApiState>>,
-    _: Caller,
-    Raw(bytes): Raw,
-) -> Result<Response, ApiError> {
-    let given: KeyIn = parse(&bytes)?;
-    let made = create_key(&state.store, state.now(), &given.name, &given.scopes, given.expires.as_deref());
-    Ok(answer(StatusCode::CREATED, &made.await?))
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    caller.control()?;
+    let mut fields = Fields::parse(&body)?;
+    let name = fields.typed::<String>("name", "text");
+    let name = fields.required("name", name).unwrap_or_default();
+    let scopes = fields.typed::<Vec<String>>("scopes", "a list of texts").value().unwrap_or_default();
+    let expires = fields.typed::<String>("expires", "text").value();
+    fields.finish()?;
+    let made = create_key(&api.store, api.now(), &name, &scopes, expires.as_deref()).await?;
+    Ok(Answer::json(StatusCode::CREATED, &made))
 }
 
+/// `GET /control/keys`
+pub(super) async fn get_keys(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+    caller.control()?;
+    Ok(Answer::json(StatusCode::OK, &list_keys(&api.store, api.now())))
+}
+
+/// `POST /control/keys/{id}/revoke`
 pub(super) async fn post_revoke(
-    State(state): State<Arc<ApiState>>,
-    _: Caller,
-    Path(key): Path<String>,
-) -> Result<Response, ApiError> {
-    Ok(answer(StatusCode::OK, &revoke_key(&state.store, state.now(), &key).await?))
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(key): Segments<String>,
+) -> Result<Answer, ApiError> {
+    caller.control()?;
+    Ok(Answer::json(StatusCode::OK, &revoke_key(&api.store, api.now(), &key).await?))
 }
 
-pub(super) async fn get_verify(State(state): State<Arc<ApiState>>, _: Caller) -> Result<Response, ApiError> {
-    let found = state.store.verify().await?;
-    Ok(axum::Json(crate::cli::verify::as_json(&found)).into_response())
+/// `GET /control/verify`: proves the ledger.
+pub(super) async fn get_verify(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+    caller.control()?;
+    let found = api.store.verify().await?;
+    Ok(Answer::json(StatusCode::OK, &crate::cli::verify::as_json(&found)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusOut {
+    version: &'static str,
+    time: Rfc3339,
+    configuration_version: u64,
+    organisations: usize,
+    applications: usize,
+    endpoints: usize,
+    event_types: usize,
+    keys: usize,
+}
+
+/// `GET /control/status`
+pub(super) async fn get_status(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+    caller.control()?;
+    let configuration = api.store.configuration();
+    let organisations: Vec<_> = configuration.organisations().map(|it| it.id).collect();
+    let out = StatusOut {
+        version: env!("CARGO_PKG_VERSION"),
+        time: Rfc3339(api.now()),
+        configuration_version: configuration.version,
+        organisations: organisations.len(),
+        applications: organisations.iter().map(|id| configuration.applications(*id).count()).sum(),
+        endpoints: configuration.endpoints().count(),
+        event_types: organisations.iter().map(|id| configuration.event_types(*id).count()).sum(),
+        keys: configuration.keys().count(),
+    };
+    Ok(Answer::json(StatusCode::OK, &out))
 }

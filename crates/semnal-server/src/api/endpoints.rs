@@ -1,385 +1,220 @@
-//! Endpoints and their secrets.
+//! `/api/v1/app/{app_id}/endpoint`: the URLs that receive an application's events.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+pub(super) mod fields;
+mod state;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::Scope;
-use semnal_core::configuration::{Change, Configuration};
-use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointSecret, EndpointState};
-use semnal_core::endpoint_url::{EndpointUrl, Host};
-use semnal_core::id::{ApplicationId, EndpointId, IdKind};
-use semnal_core::name::{Channel, EventTypeName, Uid};
+use semnal_core::configuration::Change;
+use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointState};
+use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
+use semnal_core::name::Uid;
 use semnal_core::retry::RetrySchedule;
-use semnal_core::signature::Secret;
-use semnal_core::time::UnixMillis;
-use semnal_store::store::{ChangePlan, Changed};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::ApiState;
-use super::applications::{
-    Parameters, answer, applied, check_metadata, one_rate, ordered, parameter, parse_uid, repeat, stored,
-};
-use super::auth::{Caller, find_endpoint};
-use super::body::{Raw, parse, parse_optional};
-use super::error::{ApiError, Problem};
-use super::{page, time};
-use crate::configuration::SignatureKind;
+use super::answer::Answer;
+use super::auth::Caller;
+use super::body::RequestBody;
+use super::error::ApiError;
+use super::find::{self, Segments};
+use super::idempotency::{self, Idempotency, Planned};
+use super::input::Fields;
+use super::page::{self, Order};
+use super::query::Params;
+use super::time::Rfc3339;
+use fields::{EndpointFields, Place};
 
-/// 4,096 characters of a description.
-const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
-/// An old secret signs for a day beside the new one, unless the request says otherwise (Svix API).
-const GRACE_SECONDS_DEFAULT: u64 = 86_400;
-/// 7 days of grace at most (Svix API).
-const GRACE_SECONDS_MAX: u64 = 604_800;
-
-#[derive(Deserialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EndpointIn {
-    url: String,
-    uid: Option<String>,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
+struct EndpointOut<'a> {
+    id: String,
+    uid: Option<&'a str>,
+    url: &'a str,
+    version: u16,
+    description: &'a str,
+    event_types: Option<Vec<&'a str>>,
+    filter_types: Option<Vec<&'a str>>,
+    channels: Option<Vec<&'a str>>,
     disabled: bool,
-    #[serde(default)]
+    disabled_reason: Option<&'static str>,
     paused: bool,
-    event_types: Option<Vec<String>>,
-    filter_types: Option<Vec<String>>,
-    channels: Option<Vec<String>>,
     rate_limit: Option<u16>,
     throttle_rate: Option<u16>,
     concurrency_limit: Option<u16>,
     retry_schedule: Option<String>,
-    #[serde(default)]
-    metadata: BTreeMap<String, String>,
-    secret: Option<String>,
+    metadata: &'a BTreeMap<String, String>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
 }
 
-/// What a client may set, checked.
-struct Fields {
-    url: String,
-    uid: Option<Uid>,
-    description: String,
-    state: EndpointState,
-    event_types: Option<BTreeSet<EventTypeName>>,
-    channels: Option<BTreeSet<Channel>>,
-    rate_limit: Option<u16>,
-    concurrency_limit: Option<u16>,
-    schedule: Option<RetrySchedule>,
-    metadata: BTreeMap<String, String>,
-    secret: Option<Secret>,
+/// Returns the public id of an endpoint.
+pub(crate) fn public_id(ids: &IdCipher, application: ApplicationId, id: EndpointId) -> String {
+    ids.encode(IdKind::Endpoint, application.partition(), id.0)
 }
 
-fn fields(state: &ApiState, given: EndpointIn) -> Result<Fields, ApiError> {
-    let mut problems = Vec::new();
-    let url = check_url(state, &given.url).map_err(|why| problems.push(Problem::body("url", why))).ok();
-    let uid = parse_uid(given.uid.as_deref(), &mut problems);
-    check_metadata(&given.metadata, &mut problems);
-    if given.description.chars().count() > DESCRIPTION_CHARACTERS_MAX {
-        problems.push(Problem::body(
-            "description",
-            format!("has at most {DESCRIPTION_CHARACTERS_MAX} characters"),
-        ));
-    }
-    let rate_limit = one_rate(given.rate_limit, given.throttle_rate, &mut problems);
-    let names = given.event_types.or(given.filter_types).filter(|n| !n.is_empty());
-    let event_types = set(names, "eventTypes", EventTypeName::parse, &mut problems);
-    let channels = set(given.channels, "channels", Channel::parse, &mut problems);
-    let schedule = given.retry_schedule.map(|text| RetrySchedule::parse(&text)).transpose();
-    let schedule = schedule.map_err(|e| problems.push(Problem::body("retrySchedule", e))).ok().flatten();
-    let secret = given.secret.map(|text| Secret::parse(&text)).transpose();
-    let secret = secret.map_err(|e| problems.push(Problem::body("secret", e))).ok().flatten();
-    let endpoint_state = match (given.disabled, given.paused) {
-        (true, _) => EndpointState::Disabled(DisabledReason::Requested),
-        (false, true) => EndpointState::Paused,
-        (false, false) => EndpointState::Active,
-    };
-    match url {
-        Some(url) if problems.is_empty() => Ok(Fields {
-            url,
-            uid,
-            description: given.description,
-            state: endpoint_state,
-            event_types,
-            channels,
-            rate_limit,
-            concurrency_limit: given.concurrency_limit,
-            schedule,
-            metadata: given.metadata,
-            secret,
-        }),
-        _ => Err(ApiError::Invalid(problems)),
-    }
-}
-
-fn set<T: Ord>(
-    names: Option<Vec<String>>,
-    field: &str,
-    parse: impl Fn(&str) -> Result<T, semnal_core::name::NameError>,
-    problems: &mut Vec<Problem>,
-) -> Option<BTreeSet<T>> {
-    let mut all = BTreeSet::new();
-    for name in names? {
-        match parse(&name) {
-            Ok(name) => {
-                all.insert(name);
-            }
-            Err(error) => problems.push(Problem::body(field, format!("{name:?} {error}"))),
-        }
-    }
-    Some(all)
-}
-
-/// The gate for the raw URL; an address that stands in it is judged at once, a name when it is resolved.
-fn check_url(state: &ApiState, raw: &str) -> Result<String, String> {
-    let url = EndpointUrl::parse(raw, &state.url_rules).map_err(|e| e.to_string())?;
-    let ip = match url.host() {
-        Host::Ipv4(ip) => Some(IpAddr::V4(*ip)),
-        Host::Ipv6(ip) => Some(IpAddr::V6(*ip)),
-        Host::Name(_) => None,
-    };
-    if let Some(ip) = ip {
-        state.policy.judge(SocketAddr::new(ip, url.port())).map_err(|e| e.to_string())?;
-    }
-    Ok(url.as_str().to_owned())
-}
-
-pub(super) fn public_id(state: &ApiState, it: &Endpoint) -> String {
-    state.store.ids().encode(IdKind::Endpoint, it.application.partition(), it.id.0)
-}
-
-fn show(state: &ApiState, it: &Endpoint) -> Value {
-    let types = it.event_types.as_ref().map(|t| t.iter().map(EventTypeName::as_str).collect::<Vec<_>>());
-    json!({
-        "id": public_id(state, it),
-        "uid": it.uid.as_ref().map(Uid::as_str),
-        "url": it.url,
-        "description": it.description,
-        "disabled": matches!(it.state, EndpointState::Disabled(_)),
-        "paused": it.state == EndpointState::Paused,
-        "disabledReason": match it.state {
-            EndpointState::Disabled(DisabledReason::Gone) => Some("gone"),
+fn out<'a>(ids: &IdCipher, it: &'a Endpoint) -> EndpointOut<'a> {
+    let event_types: Option<Vec<&str>> =
+        it.event_types.as_ref().map(|names| names.iter().map(|name| name.as_str()).collect());
+    EndpointOut {
+        id: public_id(ids, it.application, it.id),
+        uid: it.uid.as_ref().map(Uid::as_str),
+        url: &it.url,
+        version: 1,
+        description: &it.description,
+        filter_types: event_types.clone(),
+        event_types,
+        channels: it.channels.as_ref().map(|names| names.iter().map(|name| name.as_str()).collect()),
+        disabled: matches!(it.state, EndpointState::Disabled(_)),
+        disabled_reason: match it.state {
             EndpointState::Disabled(DisabledReason::Requested) => Some("requested"),
-            _ => None,
+            EndpointState::Disabled(DisabledReason::Gone) => Some("gone"),
+            EndpointState::Active | EndpointState::Paused => None,
         },
-        "eventTypes": types,
-        "filterTypes": types,
-        "channels": it.channels.as_ref().map(|c| c.iter().map(Channel::as_str).collect::<Vec<_>>()),
-        "rateLimit": it.rate_limit,
-        "throttleRate": it.rate_limit,
-        "concurrencyLimit": it.concurrency_limit,
-        "retrySchedule": it.schedule.as_ref().map(RetrySchedule::to_text),
-        "version": 1,
-        "metadata": it.metadata,
-        "createdAt": time::format(it.created_at),
-        "updatedAt": time::format(it.updated_at),
+        paused: it.state == EndpointState::Paused,
+        rate_limit: it.rate_limit,
+        throttle_rate: it.rate_limit,
+        concurrency_limit: it.concurrency_limit,
+        retry_schedule: it.schedule.as_ref().map(RetrySchedule::to_text),
+        metadata: &it.metadata,
+        created_at: Rfc3339(it.created_at),
+        updated_at: Rfc3339(it.updated_at),
+    }
+}
+
+/// `GET /api/v1/app/{app_id}/endpoint`
+pub(crate) async fn list(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(app): Segments<String>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let (limit, order, cursor) = (params.limit(), params.order(Order::Descending), params.cursor());
+    params.finish()?;
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), &app)?;
+    let all = configuration.endpoints_of(application.id);
+    let page = page::cut(all.iter().collect(), |it| it.id, order, &cursor, limit);
+    Ok(Answer::json(StatusCode::OK, &page.map(|it| out(api.store.ids(), it))))
+}
+
+/// `POST /api/v1/app/{app_id}/endpoint`
+pub(crate) async fn create(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(app): Segments<String>,
+    idempotency: Idempotency,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Manage)?;
+    let mut fields = Fields::parse(&body)?;
+    let given = EndpointFields::read(&mut fields, &api);
+    let url = fields.required("url", given.url.clone());
+    let (headers, secret) = fields::new_endpoint_only(&mut fields, &api)?;
+    fields.finish()?;
+    let url = url.ok_or(ApiError::Internal)?;
+    let (ids, id, now) = (api.store.ids().clone(), EndpointId(api.store.next_key()), api.now());
+    idempotency::change(&api, idempotency, move |configuration| {
+        let application = view.application(configuration, &ids, &app)?.id;
+        let uid = given.uid.clone().value();
+        let place = Place { id, application, uid, url, now };
+        let it = Endpoint { headers, ..given.whole(place, vec![secret]) };
+        let answer = Answer::json(StatusCode::CREATED, &out(&ids, &it));
+        Ok(Planned { changes: vec![Change::PutEndpoint(Box::new(it))], answer })
     })
+    .await
 }
 
-fn new_secret(state: &ApiState) -> Result<Secret, ApiError> {
-    let failed = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "no secret could be made");
-    Ok(match state.default_signature {
-        SignatureKind::Hmac256 => Secret::Symmetric(crate::serve::random::<24>().map_err(failed)?.to_vec()),
-        SignatureKind::Ed25519 => Secret::Ed25519(crate::serve::random().map_err(failed)?),
+/// `GET /api/v1/app/{app_id}/endpoint/{endpoint_id}`
+pub(crate) async fn get(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, endpoint)): Segments<(String, String)>,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), &app)?;
+    let it = find::endpoint(&configuration, api.store.ids(), application.id, &endpoint)?;
+    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), &it)))
+}
+
+/// `PUT /api/v1/app/{app_id}/endpoint/{endpoint_id}`: replaces, or creates under the uid of the path. Secrets and
+/// custom headers have paths of their own and stay.
+pub(crate) async fn put(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, endpoint)): Segments<(String, String)>,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Manage)?;
+    let mut fields = Fields::parse(&body)?;
+    let given = EndpointFields::read(&mut fields, &api);
+    let url = fields.required("url", given.url.clone());
+    fields.finish()?;
+    let (url, fresh) = (url.ok_or(ApiError::Internal)?, fields::generate_secret(api.default_signature)?);
+    let (ids, id, now) = (api.store.ids().clone(), EndpointId(api.store.next_key()), api.now());
+    idempotency::change(&api, Idempotency(None), move |configuration| {
+        let application = view.application(configuration, &ids, &app)?.id;
+        let (status, it) = match find::endpoint(configuration, &ids, application, &endpoint) {
+            Ok(old) => {
+                let uid = find::put_uid(given.uid.clone(), old.uid.as_ref(), &endpoint);
+                let place = Place { id: old.id, application, uid, url, now };
+                let new = given.whole(place, old.secrets.clone());
+                let (headers, created_at) = (old.headers.clone(), old.created_at);
+                (StatusCode::OK, Endpoint { headers, created_at, ..new })
+            }
+            Err(not_found) => {
+                let uid = find::uid_for_new(given.uid.clone(), &ids, IdKind::Endpoint, &endpoint, not_found)?;
+                let place = Place { id, application, uid: Some(uid), url, now };
+                (StatusCode::CREATED, given.whole(place, vec![fresh]))
+            }
+        };
+        let answer = Answer::json(status, &out(&ids, &it));
+        Ok(Planned { changes: vec![Change::PutEndpoint(Box::new(it))], answer })
     })
+    .await
 }
 
-fn with_fields(it: Endpoint, fields: Fields, now: UnixMillis) -> Endpoint {
-    Endpoint {
-        url: fields.url,
-        uid: fields.uid,
-        description: fields.description,
-        state: fields.state,
-        event_types: fields.event_types,
-        channels: fields.channels,
-        rate_limit: fields.rate_limit,
-        concurrency_limit: fields.concurrency_limit,
-        schedule: fields.schedule,
-        metadata: fields.metadata,
-        updated_at: now,
-        ..it
-    }
-}
-
-fn new_endpoint(
-    state: &ApiState,
-    application: ApplicationId,
-    mut fields: Fields,
-) -> Result<Endpoint, ApiError> {
-    let now = state.now();
-    let secret = fields.secret.take().map_or_else(|| new_secret(state), Ok)?;
-    let blank = Endpoint {
-        id: EndpointId(state.store.next_key()),
-        application,
-        uid: None,
-        url: String::new(),
-        description: String::new(),
-        state: EndpointState::Active,
-        event_types: None,
-        channels: None,
-        rate_limit: None,
-        concurrency_limit: None,
-        headers: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-        secrets: vec![EndpointSecret { secret, expires_at: None }],
-        schedule: None,
-        created_at: now,
-        updated_at: now,
-    };
-    Ok(with_fields(blank, fields, now))
-}
-
-pub(super) async fn list(
-    State(state): State<Arc<ApiState>>,
+/// `PATCH /api/v1/app/{app_id}/endpoint/{endpoint_id}`
+pub(crate) async fn patch(
+    State(api): State<Arc<ApiState>>,
     caller: Caller,
-    Path(app): Path<String>,
-    query: Parameters,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let configuration = state.store.configuration();
-    let application = caller.application(&state, &configuration, &app)?;
-    let all = configuration.endpoints_of(application.id).to_vec();
-    let all = ordered(all, parameter(&query, "order"), false)?;
-    let (limit, from) =
-        (page::limit(parameter(&query, "limit"))?, page::from(parameter(&query, "iterator"))?);
-    let page = page::cut(&all, &from, limit, |e| public_id(&state, e), |e| show(&state, e));
-    Ok(axum::Json(page).into_response())
-}
-
-pub(super) async fn create(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path(app): Path<String>,
-    Raw(bytes): Raw,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Manage)?;
-    let fields = fields(&state, parse(&bytes)?)?;
-    let application = caller.application(&state, &state.store.configuration(), &app)?;
-    let it = new_endpoint(&state, application.id, fields)?;
-    let body = show(&state, &it);
-    let plan = move |_: &Configuration| {
-        let answer = stored(StatusCode::CREATED, &body);
-        let changes = vec![Change::PutEndpoint(Box::new(it))];
-        Ok::<_, ApiError>(ChangePlan { changes, answer, value: body })
-    };
-    match state.store.change(caller.idempotency, plan).await?? {
-        Changed::Applied(body) => Ok(answer(StatusCode::CREATED, &body)),
-        Changed::Repeated(stored) => Ok(repeat(stored)),
-    }
-}
-
-pub(super) async fn get(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, endpoint)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let configuration = state.store.configuration();
-    let application = caller.application(&state, &configuration, &app)?;
-    let it = find_endpoint(&state, &configuration, application.id, &endpoint)?;
-    Ok(answer(StatusCode::OK, &show(&state, &it)))
-}
-
-pub(super) async fn put(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, endpoint)): Path<(String, String)>,
-    Raw(bytes): Raw,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Manage)?;
-    let fields = fields(&state, parse(&bytes)?)?;
-    let now = state.now();
-    let shown = state.clone();
-    let plan = move |configuration: &Configuration| {
-        let application = caller.application(&shown, configuration, &app)?;
-        let old = find_endpoint(&shown, configuration, application.id, &endpoint)?;
-        let it = with_fields((*old).clone(), fields, now);
-        let value = (StatusCode::OK, show(&shown, &it));
-        Ok::<_, ApiError>(ChangePlan {
-            changes: vec![Change::PutEndpoint(Box::new(it))],
-            answer: None,
-            value,
-        })
-    };
-    applied(state.store.change(None, plan).await??)
-}
-
-pub(super) async fn delete(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, endpoint)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Manage)?;
-    let shown = state.clone();
-    let plan = move |configuration: &Configuration| {
-        let application = caller.application(&shown, configuration, &app)?;
-        let it = find_endpoint(&shown, configuration, application.id, &endpoint)?;
-        let changes = vec![Change::DeleteEndpoint(it.id)];
-        Ok::<_, ApiError>(ChangePlan { changes, answer: None, value: (StatusCode::NO_CONTENT, Value::Null) })
-    };
-    applied(state.store.change(None, plan).await??)
-}
-
-pub(super) async fn get_secret(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, endpoint)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Manage)?;
-    let configuration = state.store.configuration();
-    let application = caller.application(&state, &configuration, &app)?;
-    let it = find_endpoint(&state, &configuration, application.id, &endpoint)?;
-    let key = it.secrets.first().map(|s| s.secret.verification_key());
-    Ok(answer(StatusCode::OK, &json!({ "key": key })))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RotateIn {
-    key: Option<String>,
-    grace_period_seconds: Option<u64>,
-}
-
-pub(super) async fn rotate_secret(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, endpoint)): Path<(String, String)>,
-    Raw(bytes): Raw,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Manage)?;
-    let given: RotateIn = parse_optional(&bytes)?;
-    let grace = given.grace_period_seconds.unwrap_or(GRACE_SECONDS_DEFAULT);
-    if grace > GRACE_SECONDS_MAX {
-        let limit = format!("must be at most {GRACE_SECONDS_MAX}");
-        return Err(ApiError::invalid(Problem::body("gracePeriodSeconds", limit)));
-    }
-    let wrong = |e| ApiError::invalid(Problem::body("key", e));
-    let secret = match given.key {
-        Some(text) => Secret::parse(&text).map_err(wrong)?,
-        None => new_secret(&state)?,
-    };
-    let now = state.now();
-    let shown = state.clone();
-    let plan = move |configuration: &Configuration| {
-        let application = caller.application(&shown, configuration, &app)?;
-        let mut it = (*find_endpoint(&shown, configuration, application.id, &endpoint)?).clone();
-        it.rotate_secret(secret, now, now + Duration::from_secs(grace));
+    Segments((app, endpoint)): Segments<(String, String)>,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Manage)?;
+    let mut fields = Fields::parse(&body)?;
+    let patch = EndpointFields::read(&mut fields, &api).into_patch(&mut fields);
+    fields.finish()?;
+    let (ids, now) = (api.store.ids().clone(), api.now());
+    idempotency::change(&api, Idempotency(None), move |configuration| {
+        let application = view.application(configuration, &ids, &app)?.id;
+        let mut it = Endpoint::clone(&*find::endpoint(configuration, &ids, application, &endpoint)?);
+        patch.apply(&mut it);
         it.updated_at = now;
-        // Svix's reference has 204 here; its newest SDKs read the new key, the older ones ignore it. It is not kept
-        // for a repetition of the request: a secret is never stored in the clear.
-        let key = it.secrets.first().map(|s| s.secret.verification_key());
-        let changes = vec![Change::PutEndpoint(Box::new(it))];
-        Ok::<_, ApiError>(ChangePlan {
-            changes,
-            answer: None,
-            value: (StatusCode::OK, json!({ "key": key })),
-        })
-    };
-    applied(state.store.change(None, plan).await??)
+        let answer = Answer::json(StatusCode::OK, &out(&ids, &it));
+        Ok(Planned { changes: vec![Change::PutEndpoint(Box::new(it))], answer })
+    })
+    .await
+}
+
+/// `DELETE /api/v1/app/{app_id}/endpoint/{endpoint_id}`: what it has not been sent is cancelled.
+pub(crate) async fn delete(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, endpoint)): Segments<(String, String)>,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Manage)?;
+    let ids = api.store.ids().clone();
+    idempotency::change(&api, Idempotency(None), move |configuration| {
+        let application = view.application(configuration, &ids, &app)?.id;
+        let id = find::endpoint(configuration, &ids, application, &endpoint)?.id;
+        Ok(Planned { changes: vec![Change::DeleteEndpoint(id)], answer: Answer::no_content() })
+    })
+    .await
 }

@@ -1,133 +1,244 @@
-//! The one error of the API: status, stable code, a sentence for a person. Details stay in the log.
+//! What a request is answered with when it cannot be done: a status, a stable code and a sentence for a person, in
+//! the forms of the Svix API (`{code, detail}`, and `{detail: [{loc, msg, type}]}` for 422).
+//!
+//! Every handler returns [`ApiError`]. Invariant: no detail has a secret, a token, or anything that belongs in a
+//! log; what a client sent is repeated as an excerpt at most.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use semnal_core::configuration::ChangeError;
 use semnal_store::error::StoreError;
-use serde_json::json;
+use serde::Serialize;
 
-/// See the module.
-#[derive(Debug)]
+use super::answer::Answer;
+
+/// After 5 s a client may try again what a full disk or a stopping server refused.
+const RETRY_AFTER_SECONDS: &str = "5";
+/// 80 characters of what a client sent are repeated in a detail.
+const EXCERPT_CHARACTERS_MAX: usize = 80;
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ApiError {
-    /// `{code, detail}`.
-    Plain { status: StatusCode, code: &'static str, detail: String },
-    /// `{detail: [{loc, msg, type}]}`.
+    /// 401: nobody that this server knows.
+    Authentication(&'static str),
+    /// 403: known, but not allowed to do this.
+    Forbidden(&'static str),
+    /// 404.
+    NotFound(String),
+    /// 405.
+    MethodNotAllowed,
+    /// 408: the body did not arrive in time.
+    BodyTimeout,
+    /// 400: the connection ended inside the body.
+    BodyCutOff,
+    /// 409.
+    Conflict(String),
+    /// 413.
+    BodyTooLarge {
+        /// How many bytes are accepted.
+        bytes_max: usize,
+    },
+    /// 400: the body is not JSON.
+    InvalidJson {
+        /// Where reading it failed, from 1.
+        line: usize,
+        /// Where in the line, from 1.
+        column: usize,
+    },
+    /// 422: what is wrong with the fields of the request, all of it.
     Invalid(Vec<Problem>),
+    /// 503: the disk is full.
+    StorageFull,
+    /// 503: the server stops, or the configuration changes faster than a message can be matched.
+    Unavailable,
+    /// 500: our fault; the cause is in the log.
+    Internal,
 }
 
 /// One thing that is wrong with a request.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    pub(crate) place: Vec<String>,
-    pub(crate) message: String,
-    pub(crate) kind: &'static str,
+    /// Where: `["body", "url"]`.
+    loc: Vec<String>,
+    /// What, and what is allowed.
+    msg: String,
+    /// A stable code.
+    #[serde(rename = "type")]
+    kind: &'static str,
 }
 
 impl Problem {
-    /// A field of the body.
-    pub(crate) fn body(field: &str, message: impl std::fmt::Display) -> Problem {
-        Problem {
-            place: vec!["body".into(), field.into()],
-            message: message.to_string(),
-            kind: "value_error",
-        }
+    /// Names what is wrong at a place.
+    pub(crate) fn new(loc: &[&str], kind: &'static str, msg: impl Into<String>) -> Problem {
+        Problem { loc: loc.iter().map(|&part| part.to_owned()).collect(), msg: msg.into(), kind }
     }
 
-    /// A query parameter.
-    pub(crate) fn query(field: &str, message: impl std::fmt::Display) -> Problem {
-        Problem {
-            place: vec!["query".into(), field.into()],
-            message: message.to_string(),
-            kind: "value_error",
-        }
+    /// Tells whether it is about this place, or one inside it.
+    pub(crate) fn is_at(&self, place: &[&str]) -> bool {
+        self.loc.len() >= place.len() && self.loc.iter().zip(place).all(|(a, b)| a == b)
     }
 }
 
-impl ApiError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ApiError {
-        ApiError::Plain { status, code, detail: detail.into() }
-    }
+#[derive(Serialize)]
+struct ErrorOut<'a> {
+    code: &'a str,
+    detail: &'a str,
+}
 
-    pub(crate) fn not_found(what: &str) -> ApiError {
-        ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("{what} does not exist"))
-    }
-
-    pub(crate) fn method_not_allowed() -> ApiError {
-        let detail = "this path does not take that method";
-        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-    }
-
-    pub(crate) fn conflict(detail: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::CONFLICT, "conflict", detail)
-    }
-
-    pub(crate) fn unauthenticated(detail: &str) -> ApiError {
-        ApiError::new(StatusCode::UNAUTHORIZED, "authentication_failed", detail)
-    }
-
-    pub(crate) fn forbidden(detail: &str) -> ApiError {
-        ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail)
-    }
-
-    pub(crate) fn invalid(problem: Problem) -> ApiError {
-        ApiError::Invalid(vec![problem])
-    }
+#[derive(Serialize)]
+struct ValidationOut<'a> {
+    detail: &'a [Problem],
 }
 
 impl ApiError {
+    /// One problem as a whole answer.
+    pub(crate) fn invalid(loc: &[&str], kind: &'static str, msg: impl Into<String>) -> ApiError {
+        ApiError::Invalid(vec![Problem::new(loc, kind, msg)])
+    }
+
+    /// There is no such thing among those that the caller sees.
+    pub(crate) fn not_found(what: &str, name: &str) -> ApiError {
+        ApiError::NotFound(format!("there is no {what} {:?} here; check its id or uid", excerpt(name)))
+    }
+
     /// Returns what went wrong, for a terminal.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            ApiError::Plain { detail, .. } => detail.clone(),
             ApiError::Invalid(problems) => {
-                problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>().join("; ")
+                problems.iter().map(|it| it.msg.as_str()).collect::<Vec<_>>().join("; ")
             }
+            _ => self.parts().2,
         }
     }
-}
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> ApiError {
-        let unavailable = |code, detail: &str| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-        match error {
-            StoreError::Full => unavailable("storage_full", "the server's disk is full; nothing was stored"),
-            StoreError::Stopped => unavailable("unavailable", "the server is stopping; nothing was stored"),
-            StoreError::Change(ChangeError::Missing) => ApiError::not_found("what the change refers to"),
-            StoreError::Change(error) => ApiError::conflict(error.to_string()),
-            error => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
-                let detail = "the server could not do this; its log says why";
-                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    fn parts(&self) -> (StatusCode, &'static str, String) {
+        use StatusCode as S;
+        match self {
+            ApiError::Authentication(why) => (S::UNAUTHORIZED, "authentication_failed", (*why).to_owned()),
+            ApiError::Forbidden(why) => (S::FORBIDDEN, "forbidden", (*why).to_owned()),
+            ApiError::NotFound(what) => (S::NOT_FOUND, "not_found", what.clone()),
+            ApiError::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this path does not have this method; the allow header lists those that it has".to_owned(),
+            ),
+            ApiError::BodyTimeout => (
+                S::REQUEST_TIMEOUT,
+                "body_timeout",
+                "the body did not arrive in time; send it faster or make it smaller".to_owned(),
+            ),
+            ApiError::BodyCutOff => {
+                (S::BAD_REQUEST, "body_cut_off", "the body ended before its announced end".to_owned())
             }
+            ApiError::Conflict(what) => (S::CONFLICT, "conflict", what.clone()),
+            ApiError::BodyTooLarge { bytes_max } => (
+                S::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("the body is larger than {bytes_max} bytes; send less at once"),
+            ),
+            ApiError::InvalidJson { line, column } => (
+                S::BAD_REQUEST,
+                "invalid_json",
+                format!("the body is not valid JSON: reading it failed at line {line}, column {column}"),
+            ),
+            ApiError::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "validation", String::new()),
+            ApiError::StorageFull => (
+                S::SERVICE_UNAVAILABLE,
+                "storage_full",
+                "the server's disk is full, nothing was stored; try again later".to_owned(),
+            ),
+            ApiError::Unavailable => (
+                S::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the server cannot do this at the moment; try again later".to_owned(),
+            ),
+            ApiError::Internal => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                "the server failed; what happened is in its log".to_owned(),
+            ),
         }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        match self {
-            ApiError::Plain { status, code, detail } => {
-                let mut response =
-                    (status, axum::Json(json!({ "code": code, "detail": detail }))).into_response();
-                let headers = response.headers_mut();
-                match status {
-                    StatusCode::SERVICE_UNAVAILABLE => {
-                        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-                    }
-                    StatusCode::UNAUTHORIZED => {
-                        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                    }
-                    _ => {}
-                }
-                response
-            }
-            ApiError::Invalid(problems) => {
-                let detail: Vec<_> = problems
-                    .into_iter()
-                    .map(|p| json!({ "loc": p.place, "msg": p.message, "type": p.kind }))
-                    .collect();
-                (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(json!({ "detail": detail }))).into_response()
+        let (status, code, detail) = self.parts();
+        let mut response = match &self {
+            ApiError::Invalid(problems) => Answer::json(status, &ValidationOut { detail: problems }),
+            _ => Answer::json(status, &ErrorOut { code, detail: &detail }),
+        }
+        .into_response();
+        let extra: Option<(HeaderName, &'static str)> = match status {
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            StatusCode::REQUEST_TIMEOUT => Some((header::CONNECTION, "close")),
+            _ => None,
+        };
+        if let Some((name, value)) = extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::Full => ApiError::StorageFull,
+            StoreError::Stopped => ApiError::Unavailable,
+            StoreError::Change(change) => change.into(),
+            other => {
+                tracing::error!(error = &other as &dyn std::error::Error, "a request failed in the store");
+                ApiError::Internal
             }
         }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> ApiError {
+        match error {
+            ChangeError::ApplicationUid(uid) => ApiError::Conflict(format!(
+                "an application with the uid {:?} exists already; choose another or change that one",
+                excerpt(&uid)
+            )),
+            ChangeError::EndpointUid(uid) => ApiError::Conflict(format!(
+                "an endpoint with the uid {:?} exists already in this application; choose another or change that one",
+                excerpt(&uid)
+            )),
+            ChangeError::Missing => ApiError::NotFound("it was deleted meanwhile".to_owned()),
+            ChangeError::TooManyEndpoints(max) => {
+                ApiError::Conflict(format!("an application has at most {max} endpoints; delete one first"))
+            }
+        }
+    }
+}
+
+/// Returns at most [`EXCERPT_CHARACTERS_MAX`] characters of what a client sent.
+pub(crate) fn excerpt(text: &str) -> &str {
+    text.char_indices().nth(EXCERPT_CHARACTERS_MAX).map_or(text, |(end, _)| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_503_says_when_to_come_back() {
+        for error in [StoreError::Full, StoreError::Stopped] {
+            let response = ApiError::from(error).into_response();
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_repeated_in_part() {
+        let ApiError::NotFound(detail) = ApiError::not_found("application", &"ș".repeat(5_000)) else {
+            panic!("another error");
+        };
+        assert!(detail.chars().count() < 160, "{detail}");
     }
 }

@@ -1,149 +1,274 @@
-//! Event types: the catalogue.
+//! `/api/v1/event-type`: the catalogue of an organisation.
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::{EventType, Scope};
 use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::OrganisationId;
 use semnal_core::name::EventTypeName;
-use semnal_store::store::{ChangePlan, Changed};
-use serde::Deserialize;
+use semnal_core::time::UnixMillis;
+use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::ApiState;
-use super::applications::{Parameters, answer, applied, ordered, parameter, repeat, stored};
-use super::auth::Caller;
-use super::body::{Raw, parse};
-use super::error::{ApiError, Problem};
-use super::{page, time};
+use super::answer::Answer;
+use super::auth::{Caller, View};
+use super::body::RequestBody;
+use super::error::{ApiError, excerpt};
+use super::find::Segments;
+use super::idempotency::{self, Idempotency, Planned};
+use super::input::{Fields, Given};
+use super::page::{self, Order};
+use super::query::Params;
+use super::time::Rfc3339;
 
-#[derive(Deserialize)]
+/// 4,096 characters for a description.
+const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
+/// 256 characters for a group.
+const GROUP_CHARACTERS_MAX: usize = 256;
+/// 1,024 characters for a title.
+const TITLE_CHARACTERS_MAX: usize = 1_024;
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EventTypeIn {
-    name: String,
-    description: String,
-    #[serde(default)]
+struct EventTypeOut<'a> {
+    name: &'a str,
+    title: Option<&'a str>,
+    description: &'a str,
+    group_name: Option<&'a str>,
     archived: bool,
-    #[serde(default)]
     deprecated: bool,
-    feature_flag: Option<String>,
-    schemas: Option<Box<RawValue>>,
-    example: Option<Box<RawValue>>,
-    group_name: Option<String>,
+    feature_flag: Option<&'a str>,
+    schemas: Option<&'a RawValue>,
+    example: Option<&'a RawValue>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
 }
 
-fn show(it: &EventType) -> Value {
-    let value = |text: &Option<String>| text.as_deref().and_then(|t| serde_json::from_str::<Value>(t).ok());
-    json!({
-        "name": it.name.as_str(),
-        "title": it.title,
-        "description": it.description,
-        "groupName": it.group,
-        "archived": it.archived,
-        "deprecated": it.deprecated,
-        "featureFlag": it.feature_flag,
-        "schemas": value(&it.schemas),
-        "example": value(&it.example),
-        "createdAt": time::format(it.created_at),
-        "updatedAt": time::format(it.updated_at),
-    })
-}
-
-fn find<'a>(
-    configuration: &'a Configuration,
-    caller: &Caller,
-    name: &str,
-) -> Result<&'a Arc<EventType>, ApiError> {
-    let missing = || ApiError::not_found("the event type");
-    let name = EventTypeName::parse(name).map_err(|_| missing())?;
-    configuration.event_type(caller.organisation.id, &name).ok_or_else(missing)
-}
-
-pub(super) async fn list(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    query: Parameters,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let configuration = state.store.configuration();
-    let archived = parameter(&query, "include_archived") == Some("true");
-    let all = configuration.event_types(caller.organisation.id).filter(|t| archived || !t.archived);
-    let all = ordered(all.cloned().collect(), parameter(&query, "order"), true)?;
-    let (limit, from) =
-        (page::limit(parameter(&query, "limit"))?, page::from(parameter(&query, "iterator"))?);
-    let page = page::cut(&all, &from, limit, |t| t.name.to_string(), |t| show(t));
-    Ok(axum::Json(page).into_response())
-}
-
-pub(super) async fn create(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Raw(bytes): Raw,
-) -> Result<Response, ApiError> {
-    caller.require_whole(Scope::Manage)?;
-    let given: EventTypeIn = parse(&bytes)?;
-    let name = EventTypeName::parse(&given.name).map_err(|e| ApiError::invalid(Problem::body("name", e)))?;
-    let now = state.now();
-    let it = EventType {
-        organisation: caller.organisation.id,
-        name,
-        title: None,
-        description: given.description,
-        group: given.group_name,
-        archived: given.archived,
-        deprecated: given.deprecated,
-        feature_flag: given.feature_flag,
-        schemas: given.schemas.map(|s| s.get().to_owned()),
-        example: given.example.map(|e| e.get().to_owned()),
-        created_at: now,
-        updated_at: now,
-    };
-    let plan = move |configuration: &Configuration| {
-        if configuration.event_type(it.organisation, &it.name).is_some_and(|t| !t.archived) {
-            return Err(ApiError::conflict(format!("the event type {} exists already", it.name)));
-        }
-        let body = show(&it);
-        let answer = stored(StatusCode::CREATED, &body);
-        Ok(ChangePlan { changes: vec![Change::PutEventType(Box::new(it))], answer, value: body })
-    };
-    match state.store.change(caller.idempotency, plan).await?? {
-        Changed::Applied(body) => Ok(answer(StatusCode::CREATED, &body)),
-        Changed::Repeated(stored) => Ok(repeat(stored)),
+fn out(it: &EventType, with_content: bool) -> EventTypeOut<'_> {
+    EventTypeOut {
+        name: it.name.as_str(),
+        title: it.title.as_deref(),
+        description: &it.description,
+        group_name: it.group.as_deref(),
+        archived: it.archived,
+        deprecated: it.deprecated,
+        feature_flag: it.feature_flag.as_deref(),
+        schemas: json(it.schemas.as_deref(), with_content),
+        example: json(it.example.as_deref(), with_content),
+        created_at: Rfc3339(it.created_at),
+        updated_at: Rfc3339(it.updated_at),
     }
 }
 
-pub(super) async fn get(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let configuration = state.store.configuration();
-    Ok(answer(StatusCode::OK, &show(find(&configuration, &caller, &name)?)))
+fn json(text: Option<&str>, with_content: bool) -> Option<&RawValue> {
+    serde_json::from_str(text.filter(|_| with_content)?).ok()
 }
 
-/// Archives an event type, or with `expunge=true` removes it.
-pub(super) async fn delete(
-    State(state): State<Arc<ApiState>>,
+/// The fields that POST, PUT and PATCH share.
+struct EventTypeFields {
+    title: Given<String>,
+    description: Given<String>,
+    group: Given<String>,
+    archived: Given<bool>,
+    deprecated: Given<bool>,
+    feature_flag: Given<String>,
+    schemas: Given<String>,
+    example: Given<String>,
+}
+
+impl EventTypeFields {
+    fn read(fields: &mut Fields<'_>) -> EventTypeFields {
+        let flag = |text: &str| EventTypeName::parse(text).map(|name| name.to_string());
+        EventTypeFields {
+            title: fields.text("title", 0..=TITLE_CHARACTERS_MAX),
+            description: fields.text("description", 0..=DESCRIPTION_CHARACTERS_MAX),
+            group: fields.text("groupName", 1..=GROUP_CHARACTERS_MAX),
+            archived: fields.flag("archived"),
+            deprecated: fields.flag("deprecated"),
+            feature_flag: fields.parsed("featureFlag", "invalid_name", flag),
+            schemas: object(fields, "schemas"),
+            example: object(fields, "example"),
+        }
+    }
+
+    /// Makes a whole event type; what is not given has its default.
+    fn whole(self, organisation: OrganisationId, name: EventTypeName, now: UnixMillis) -> EventType {
+        EventType {
+            organisation,
+            name,
+            title: self.title.value(),
+            description: self.description.value().unwrap_or_default(),
+            group: self.group.value(),
+            archived: self.archived.value().unwrap_or_default(),
+            deprecated: self.deprecated.value().unwrap_or_default(),
+            feature_flag: self.feature_flag.value(),
+            schemas: self.schemas.value(),
+            example: self.example.value(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// Reads an object and keeps it as it was written.
+fn object(fields: &mut Fields<'_>, name: &'static str) -> Given<String> {
+    let raw = fields.raw(name);
+    match fields.typed::<serde_json::Map<String, serde_json::Value>>(name, "a JSON object") {
+        Given::Value(_) => raw.map(|raw| raw.get().to_owned()),
+        Given::Null => Given::Null,
+        Given::Absent => Given::Absent,
+    }
+}
+
+fn find(configuration: &Configuration, view: View, text: &str) -> Result<Arc<EventType>, ApiError> {
+    let name = EventTypeName::parse(text).ok();
+    let found = name.and_then(|name| configuration.event_type(view.organisation, &name)).cloned();
+    found.ok_or_else(|| {
+        ApiError::NotFound(format!("there is no event type {:?} here; check its name", excerpt(text)))
+    })
+}
+
+/// `GET /api/v1/event-type`
+pub(crate) async fn list(
+    State(api): State<Arc<ApiState>>,
     caller: Caller,
-    Path(name): Path<String>,
-    query: Parameters,
-) -> Result<Response, ApiError> {
-    caller.require_whole(Scope::Manage)?;
-    let expunge = parameter(&query, "expunge") == Some("true");
-    let now = state.now();
-    let plan = move |configuration: &Configuration| {
-        let it = find(configuration, &caller, &name)?;
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let (limit, order, cursor) = (params.limit(), params.order(Order::Ascending), params.cursor());
+    let archived_too = params.flag("include_archived", false);
+    let with_content = params.flag("with_content", false);
+    params.finish()?;
+    let configuration = api.store.configuration();
+    let offered = configuration.event_types(view.organisation).filter(|it| archived_too || !it.archived);
+    let page = page::cut(offered.collect(), |it| it.name.to_string(), order, &cursor, limit);
+    Ok(Answer::json(StatusCode::OK, &page.map(|it| out(it, with_content))))
+}
+
+/// `POST /api/v1/event-type`: an archived one of the same name is taken out of the archive.
+pub(crate) async fn create(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    idempotency: Idempotency,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.organisation(Scope::Manage)?;
+    let mut fields = Fields::parse(&body)?;
+    let name = fields.parsed("name", "invalid_name", EventTypeName::parse);
+    let name = fields.required("name", name);
+    let given = EventTypeFields::read(&mut fields);
+    fields.required("description", given.description.clone());
+    fields.finish()?;
+    let (name, now) = (name.ok_or(ApiError::Internal)?, api.now());
+    idempotency::change(&api, idempotency, move |configuration| {
+        let old = configuration.event_type(view.organisation, &name);
+        if old.is_some_and(|old| !old.archived) {
+            return Err(ApiError::Conflict(format!(
+                "the event type {:?} exists already; change that one",
+                excerpt(name.as_str())
+            )));
+        }
+        let created_at = old.map_or(now, |old| old.created_at);
+        let it = EventType { created_at, ..given.whole(view.organisation, name, now) };
+        let answer = Answer::json(StatusCode::CREATED, &out(&it, true));
+        Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
+    })
+    .await
+}
+
+/// `GET /api/v1/event-type/{event_type_name}`
+pub(crate) async fn get(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(name): Segments<String>,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let it = find(&api.store.configuration(), view, &name)?;
+    Ok(Answer::json(StatusCode::OK, &out(&it, true)))
+}
+
+/// `PUT /api/v1/event-type/{event_type_name}`: replaces or creates.
+pub(crate) async fn put(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(name): Segments<String>,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.organisation(Scope::Manage)?;
+    let mut fields = Fields::parse(&body)?;
+    let given = EventTypeFields::read(&mut fields);
+    fields.required("description", given.description.clone());
+    fields.finish()?;
+    let name = EventTypeName::parse(&name).map_err(|error| {
+        ApiError::invalid(&["path", "event_type_name"], "invalid_name", error.to_string())
+    })?;
+    let now = api.now();
+    idempotency::change(&api, Idempotency(None), move |configuration| {
+        let old = configuration.event_type(view.organisation, &name);
+        let status = if old.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+        let created_at = old.map_or(now, |old| old.created_at);
+        let it = EventType { created_at, ..given.whole(view.organisation, name, now) };
+        let answer = Answer::json(status, &out(&it, true));
+        Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
+    })
+    .await
+}
+
+/// `PATCH /api/v1/event-type/{event_type_name}`
+pub(crate) async fn patch(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(name): Segments<String>,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.organisation(Scope::Manage)?;
+    let mut fields = Fields::parse(&body)?;
+    let given = EventTypeFields::read(&mut fields);
+    let description = fields.not_null("description", given.description);
+    let archived = fields.not_null("archived", given.archived);
+    let deprecated = fields.not_null("deprecated", given.deprecated);
+    fields.finish()?;
+    let now = api.now();
+    idempotency::change(&api, Idempotency(None), move |configuration| {
+        let mut it = EventType::clone(&*find(configuration, view, &name)?);
+        it.description = description.unwrap_or(it.description);
+        it.archived = archived.unwrap_or(it.archived);
+        it.deprecated = deprecated.unwrap_or(it.deprecated);
+        given.title.patch(&mut it.title);
+        given.group.patch(&mut it.group);
+        given.feature_flag.patch(&mut it.feature_flag);
+        given.schemas.patch(&mut it.schemas);
+        given.example.patch(&mut it.example);
+        it.updated_at = now;
+        let answer = Answer::json(StatusCode::OK, &out(&it, true));
+        Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
+    })
+    .await
+}
+
+/// `DELETE /api/v1/event-type/{event_type_name}`: archives, or with `expunge=true` removes.
+pub(crate) async fn delete(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(name): Segments<String>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.organisation(Scope::Manage)?;
+    let expunge = params.flag("expunge", false);
+    params.finish()?;
+    let now = api.now();
+    idempotency::change(&api, Idempotency(None), move |configuration| {
+        let it = find(configuration, view, &name)?;
         let change = if expunge {
-            Change::DeleteEventType(it.organisation, it.name.clone())
+            Change::DeleteEventType(view.organisation, it.name.clone())
         } else {
-            Change::PutEventType(Box::new(EventType { archived: true, updated_at: now, ..(**it).clone() }))
+            let archived = EventType { archived: true, updated_at: now, ..EventType::clone(&it) };
+            Change::PutEventType(Box::new(archived))
         };
-        let value = (StatusCode::NO_CONTENT, Value::Null);
-        Ok::<_, ApiError>(ChangePlan { changes: vec![change], answer: None, value })
-    };
-    applied(state.store.change(None, plan).await??)
+        Ok(Planned { changes: vec![change], answer: Answer::no_content() })
+    })
+    .await
 }

@@ -1,192 +1,283 @@
-//! Messages: the way in, and reading them.
+//! `/api/v1/app/{app_id}/msg`: events that happened. [`create`] is the hot path of the whole server.
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::{Application, Scope};
-use semnal_core::endpoint::CHANNELS_PER_MESSAGE_MAX;
-use semnal_core::id::{ApplicationId, IdKind, Key, MessageId};
-use semnal_core::name::{Channel, EventTypeName, Uid};
+use semnal_core::configuration::{Change, Configuration};
+use semnal_core::id::{ApplicationId, IdCipher, IdKind, Key, MessageId};
+use semnal_core::name::{Channel, Uid};
 use semnal_store::message::{Appended, Message, NewMessage};
-use serde::{Deserialize, Serialize};
+use semnal_store::read::MessagePage;
+use semnal_store::store::{ChangePlan, Changed};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ApiState;
-use super::applications::{Parameters, parameter};
-use super::auth::Caller;
-use super::body::{Raw, parse};
-use super::error::{ApiError, Problem};
-use super::{page, time};
+use super::answer::Answer;
+use super::applications::ApplicationIn;
+use super::auth::{Caller, View};
+use super::body::RequestBody;
+use super::error::ApiError;
+use super::find::{self, Segments};
+use super::idempotency::Idempotency;
+use super::input::Fields;
+use super::message_in::MessageIn;
+use super::page::{self, Cursor, CursorKey, Page};
+use super::query::Params;
+use super::time::Rfc3339;
 
-/// A message is matched again when the configuration changed meanwhile, 10 times at most.
-const MATCH_TRIES: usize = 10;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MessageIn<'a> {
-    event_type: String,
-    event_id: Option<String>,
-    channels: Option<Vec<String>>,
-    #[serde(borrow)]
-    payload: &'a RawValue,
-}
+/// A message is matched 10 times at most while the configuration changes under it.
+const MATCHES_MAX: usize = 10;
+/// What stands for a payload that was not asked for, or is gone.
+const NO_PAYLOAD: &str = "{}";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MessageOut<'a> {
     id: String,
-    event_id: Option<&'a str>,
     event_type: &'a str,
+    event_id: Option<&'a str>,
     channels: Option<Vec<&'a str>>,
     payload: &'a RawValue,
-    timestamp: String,
+    timestamp: Rfc3339,
 }
 
-pub(super) fn public_id(state: &ApiState, application: ApplicationId, id: MessageId) -> String {
-    state.store.ids().encode(IdKind::Message, application.partition(), id.0)
+/// Returns the public id of a message.
+pub(crate) fn public_id(ids: &IdCipher, application: ApplicationId, id: MessageId) -> String {
+    ids.encode(IdKind::Message, application.partition(), id.0)
 }
 
-fn answer(state: &ApiState, status: StatusCode, message: &Message) -> Result<Response, ApiError> {
-    Ok((status, axum::Json(show(state, message, &payload_of(message)?))).into_response())
-}
-
-/// The payload stands in the answer byte for byte.
-fn payload_of(message: &Message) -> Result<Box<RawValue>, ApiError> {
-    serde_json::from_slice(&message.payload).map_err(|_| ApiError::not_found("the payload"))
-}
-
-fn show<'a>(state: &ApiState, it: &'a Message, payload: &'a RawValue) -> MessageOut<'a> {
+fn out<'a>(ids: &IdCipher, it: &'a Message, payload: Option<&'a RawValue>) -> MessageOut<'a> {
+    let channels = (!it.channels.is_empty()).then(|| it.channels.iter().map(Channel::as_str).collect());
     MessageOut {
-        id: public_id(state, it.application, it.id),
-        event_id: it.event_id.as_ref().map(Uid::as_str),
+        id: public_id(ids, it.application, it.id),
         event_type: it.event_type.as_str(),
-        channels: (!it.channels.is_empty()).then(|| it.channels.iter().map(Channel::as_str).collect()),
-        payload,
-        timestamp: time::format(it.id.0.time()),
+        event_id: it.event_id.as_ref().map(Uid::as_str),
+        channels,
+        payload: payload.unwrap_or_else(no_payload),
+        timestamp: Rfc3339(it.id.0.time()),
     }
 }
 
-fn parse_message(application: &Application, caller: &Caller, bytes: &Bytes) -> Result<NewMessage, ApiError> {
-    let given: MessageIn<'_> = parse(bytes)?;
-    let mut problems = Vec::new();
-    let event_type = EventTypeName::parse(&given.event_type);
-    let event_type = event_type.map_err(|e| problems.push(Problem::body("eventType", e))).ok();
-    let event_id = given.event_id.as_deref().map(Uid::parse).transpose();
-    let event_id = event_id.map_err(|e| problems.push(Problem::body("eventId", e))).ok().flatten();
-    let names = given.channels.unwrap_or_default();
-    let channels: Result<Vec<Channel>, _> = names.iter().map(|n| Channel::parse(n)).collect();
-    let channels = channels.map_err(|e| problems.push(Problem::body("channels", e))).unwrap_or_default();
-    if channels.len() > CHANNELS_PER_MESSAGE_MAX {
-        problems.push(Problem::body("channels", format!("has at most {CHANNELS_PER_MESSAGE_MAX} entries")));
-    }
-    if !given.payload.get().starts_with('{') {
-        problems.push(Problem::body("payload", "must be a JSON object"));
-    }
-    match event_type {
-        Some(event_type) if problems.is_empty() => Ok(NewMessage {
-            application: application.id,
-            event_type,
-            event_id,
-            channels,
-            endpoints: Vec::new(),
-            payload: bytes.slice_ref(given.payload.get().as_bytes()),
-            idempotency: caller.idempotency,
-        }),
-        _ => Err(ApiError::Invalid(problems)),
-    }
+fn no_payload<'a>() -> &'a RawValue {
+    serde_json::from_str(NO_PAYLOAD).expect("an empty object is JSON")
 }
 
-pub(super) async fn create(
-    State(state): State<Arc<ApiState>>,
+/// Returns the stored payload as it is written into an answer: byte for byte.
+fn payload(it: &Message, with_content: bool) -> Option<&RawValue> {
+    serde_json::from_slice(it.payload.as_ref()).ok().filter(|_| with_content)
+}
+
+/// `POST …/msg`: match, append, answer when it is durable.
+pub(crate) async fn create(
+    State(api): State<Arc<ApiState>>,
     caller: Caller,
-    Path(app): Path<String>,
-    Raw(bytes): Raw,
-) -> Result<Response, ApiError> {
-    caller.require_whole(Scope::Send)?;
-    let mut configuration = state.store.configuration();
-    let application = caller.application(&state, &configuration, &app)?;
-    let new = parse_message(&application, &caller, &bytes)?;
-    if state.strict_event_types
-        && configuration.event_type(application.organisation, &new.event_type).is_none()
-    {
-        return Err(ApiError::invalid(Problem::body("eventType", "is not a registered event type")));
-    }
-    for _ in 0..MATCH_TRIES {
-        let mut matched = new.clone();
-        matched.endpoints = configuration.matching(application.id, &new.event_type, &new.channels);
-        let appended = state.store.append(vec![matched], configuration.version).await?.pop();
-        match appended {
-            Some(Appended::Created(message)) => return answer(&state, StatusCode::ACCEPTED, &message),
-            Some(Appended::Repeated(id)) => {
-                let found = state.store.read(move |reader| reader.message(id)).await?;
-                let message = found.ok_or_else(|| ApiError::not_found("the message"))?;
-                return answer(&state, StatusCode::ACCEPTED, &message);
-            }
-            Some(Appended::EventIdExists(_)) => {
-                return Err(ApiError::conflict(
-                    "a message with this eventId exists already in this application",
-                ));
-            }
-            Some(Appended::Stale) | None => configuration = state.store.configuration(),
+    Segments(app): Segments<String>,
+    Idempotency(idempotency): Idempotency,
+    mut params: Params,
+    RequestBody(body): RequestBody,
+) -> Result<Answer, ApiError> {
+    let view = caller.organisation(Scope::Send)?;
+    let with_content = params.flag("with_content", true);
+    params.finish()?;
+    let given = MessageIn::read(&body)?;
+    let mut configuration = api.store.configuration();
+    let application = match (view.application(&configuration, api.store.ids(), &app), given.application) {
+        (Ok(found), _) => found.id,
+        (Err(_), Some(inline)) => {
+            caller.organisation(Scope::Manage)?;
+            let id = make_application(&api, view, &app, inline).await?;
+            configuration = api.store.configuration();
+            id
         }
-        caller.application(&state, &configuration, &app)?;
-    }
-    let detail = "the configuration changes too fast; send the message again";
-    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail))
-}
-
-/// Returns a message of an application by its id.
-pub(super) async fn find(
-    state: &ApiState,
-    application: ApplicationId,
-    text: &str,
-) -> Result<Message, ApiError> {
-    let missing = || ApiError::not_found("the message");
-    let (_, key) = state.store.ids().decode(IdKind::Message, text).map_err(|_| missing())?;
-    let found = state.store.read(move |reader| reader.message(MessageId(key))).await?;
-    found.filter(|m| m.application == application).ok_or_else(missing)
-}
-
-pub(super) async fn get(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path((app, msg)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let application = caller.application(&state, &state.store.configuration(), &app)?;
-    answer(&state, StatusCode::OK, &find(&state, application.id, &msg).await?)
-}
-
-pub(super) async fn list(
-    State(state): State<Arc<ApiState>>,
-    caller: Caller,
-    Path(app): Path<String>,
-    query: Parameters,
-) -> Result<Response, ApiError> {
-    caller.require(Scope::Read)?;
-    let application = caller.application(&state, &state.store.configuration(), &app)?.id;
-    let (limit, from) =
-        (page::limit(parameter(&query, "limit"))?, page::from(parameter(&query, "iterator"))?);
-    let wrong = || ApiError::invalid(Problem::query("iterator", "is not one that this server gave out"));
-    let (start, newer) = match &from {
-        page::From::Start => (Key(i64::MAX), false),
-        page::From::After(at) => (Key(at.parse().map_err(|_| wrong())?), false),
-        page::From::Before(at) => (Key(at.parse().map_err(|_| wrong())?), true),
+        (Err(not_found), None) => return Err(not_found),
     };
-    let found = state.store.read(move |r| r.messages_of(application, start, newer, limit, |_| true)).await?;
-    let mut messages = found.messages;
-    if newer {
-        messages.reverse();
+    check_event_type(&api, &configuration, view, &given)?;
+    for _ in 0..MATCHES_MAX {
+        let endpoints = configuration.matching(application, &given.event_type, &given.channels);
+        let message = NewMessage {
+            application,
+            event_type: given.event_type.clone(),
+            event_id: given.event_id.clone(),
+            channels: given.channels.clone(),
+            endpoints,
+            payload: body.slice_ref(given.payload.get().as_bytes()),
+            idempotency,
+        };
+        match api.store.append(vec![message], configuration.version).await?.pop() {
+            Some(Appended::Created(it)) => {
+                let shown = with_content.then_some(given.payload);
+                return Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)));
+            }
+            Some(Appended::Repeated(id)) => return repeated(&api, id, with_content).await,
+            Some(Appended::EventIdExists(_)) => return Err(event_id_exists(&given)),
+            Some(Appended::Stale) => configuration = api.store.configuration(),
+            None => return Err(ApiError::Internal),
+        }
+        if configuration.application(application).is_none() {
+            return Err(ApiError::not_found("application", &app));
+        }
     }
-    let payloads = messages.iter().map(payload_of).collect::<Result<Vec<_>, _>>()?;
-    let page = page::Page {
-        data: messages.iter().zip(&payloads).map(|(m, p)| show(&state, m, p)).collect(),
-        iterator: messages.last().map(|m| page::after(&m.id.0.0.to_string())),
-        prev_iterator: messages.first().map(|m| page::before(&m.id.0.0.to_string())),
-        done: found.done,
+    tracing::warn!("the configuration changes faster than a message is matched");
+    Err(ApiError::Unavailable)
+}
+
+fn check_event_type(
+    api: &ApiState,
+    configuration: &Configuration,
+    view: View,
+    given: &MessageIn<'_>,
+) -> Result<(), ApiError> {
+    let name = &given.event_type;
+    if !api.strict_event_types || configuration.event_type(view.organisation, name).is_some() {
+        return Ok(());
+    }
+    let msg = "is not in the event catalogue, and this server accepts no others; create it first";
+    Err(ApiError::invalid(&["body", "eventType"], "unknown_event_type", msg))
+}
+
+fn event_id_exists(given: &MessageIn<'_>) -> ApiError {
+    let event_id = given.event_id.as_ref().map_or("", Uid::as_str);
+    ApiError::Conflict(format!("this application has a message with the eventId {event_id:?} already"))
+}
+
+/// Answers a repeated request from the message that it made the first time.
+async fn repeated(api: &ApiState, id: MessageId, with_content: bool) -> Result<Answer, ApiError> {
+    let it = api.store.read(move |reader| reader.message(id)).await?.ok_or(ApiError::Internal)?;
+    let shown = payload(&it, with_content);
+    Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)))
+}
+
+/// Makes the application that a message brings along, under the uid of the path.
+async fn make_application(
+    api: &ApiState,
+    view: View,
+    app: &str,
+    inline: &RawValue,
+) -> Result<ApplicationId, ApiError> {
+    let given = ApplicationIn::read(Fields::nested("application", inline)?)?;
+    let wrong = |msg: &str| ApiError::invalid(&["body", "application", "uid"], "contradiction", msg);
+    let uid = given.uid.clone().value().filter(|uid| uid.as_str() == app);
+    let uid = uid.ok_or_else(|| wrong("must be the uid in the path, which names no application yet"))?;
+    let (id, now, ids) = (ApplicationId(api.store.next_key()), api.now(), api.store.ids().clone());
+    let make = move |configuration: &Configuration| {
+        Ok::<_, ApiError>(match view.application(configuration, &ids, uid.as_str()) {
+            Ok(existing) => ChangePlan { changes: Vec::new(), answer: None, value: existing.id },
+            Err(_) => {
+                let it: Application = given.create(id, view.organisation, Some(uid), now);
+                ChangePlan { changes: vec![Change::PutApplication(it)], answer: None, value: id }
+            }
+        })
     };
-    Ok(axum::Json(page).into_response())
+    match api.store.change(None, make).await?? {
+        Changed::Applied(id) => Ok(id),
+        Changed::Repeated(_) => Err(ApiError::Internal),
+    }
+}
+
+/// `GET …/msg/{msg_id}`
+pub(crate) async fn get(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, message)): Segments<(String, String)>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let with_content = params.flag("with_content", true);
+    params.finish()?;
+    let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
+    let it = find::message(&api, application, &message).await?;
+    let shown = payload(&it, with_content);
+    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), &it, shown)))
+}
+
+/// `GET …/msg`: newest first.
+pub(crate) async fn list(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments(app): Segments<String>,
+    mut params: Params,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let (limit, cursor) = (params.limit(), params.cursor::<MessageId>());
+    let (before, after) = (params.instant("before"), params.instant("after"));
+    let (channel, event_types) = (params.channel(), params.event_types());
+    let with_content = params.flag("with_content", true);
+    params.finish()?;
+    let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
+    let newest = before.map_or(Key(i64::MAX), Key::first_at);
+    let oldest =
+        after.map_or(Key(i64::MIN), |after| Key::first_at(semnal_core::time::UnixMillis(after.0 + 1)));
+    let wanted = move |it: &Message| {
+        it.id.0 < newest
+            && it.id.0 >= oldest
+            && channel.as_ref().is_none_or(|channel| it.channels.contains(channel))
+            && event_types.as_ref().is_none_or(|names| names.contains(&it.event_type))
+    };
+    let start = cursor.clone();
+    let found = api
+        .store
+        .read(move |reader| match start {
+            Cursor::Start => reader.messages_of(application, newest, false, limit, wanted),
+            Cursor::After(edge) => reader.messages_of(application, edge.0.min(newest), false, limit, wanted),
+            Cursor::Before(edge) => {
+                let mut found = reader.messages_of(application, edge.0, true, limit, wanted)?;
+                found.messages.reverse();
+                Ok(found)
+            }
+        })
+        .await?;
+    let page = page_of(found, &cursor, oldest);
+    let ids = api.store.ids();
+    let Page { data, iterator, prev_iterator, done } = page;
+    let data = data.iter().map(|it| out(ids, it, payload(it, with_content))).collect();
+    Ok(Answer::json(StatusCode::OK, &Page { data, iterator, prev_iterator, done }))
+}
+
+/// Adds the iterators to what was found.
+fn page_of(found: MessagePage, cursor: &Cursor<MessageId>, oldest: Key) -> Page<Message> {
+    if let Cursor::Before(_) = cursor {
+        // What a previous page ends at follows it.
+        let done = found.messages.is_empty();
+        return page::edges(found.messages, |it| it.id, !found.done, done, cursor);
+    }
+    let done = found.done || found.reached < oldest;
+    let mut page = page::edges(found.messages, |it| it.id, *cursor != Cursor::Start, done, cursor);
+    if !done {
+        // A scan that ended at its limit goes on where it ended, not at the last message that it found.
+        page.iterator = Cursor::After(MessageId(found.reached)).encode();
+    }
+    if let (true, Cursor::After(edge)) = (page.data.is_empty(), cursor) {
+        page.prev_iterator = Cursor::Before(MessageId(Key((edge.0.0 - 1).max(0)))).encode();
+    }
+    page
+}
+
+impl CursorKey for MessageId {
+    const LIST: u8 = b'm';
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        // Beyond these a step to either side would not fit.
+        let key = i64::from_be_bytes(bytes.try_into().ok()?);
+        (0..i64::MAX).contains(&key).then_some(MessageId(Key(key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_payload_is_a_part_of_the_body_not_a_copy() {
+        let body = Bytes::from_static(br#"{"eventType":"a","payload":{"b":1}}"#);
+        let given = MessageIn::read(&body).unwrap();
+        let payload = body.slice_ref(given.payload.get().as_bytes());
+        assert_eq!(payload.as_ptr(), body[27..].as_ptr());
+        assert_eq!(&payload[..], br#"{"b":1}"#);
+    }
 }

@@ -1,97 +1,172 @@
-//! Lists: `{data, iterator, prevIterator, done}`. An iterator is opaque to clients: direction and a position.
+//! Pages of lists: `{data, iterator, prevIterator, done}`, and the iterators between them.
+//!
+//! An iterator is opaque to clients: base64url of the list's letter, the direction and the key of the item at the
+//! page's edge. Items that come or go between two pages move nothing: a page begins beyond a key, not at a number.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use semnal_core::id::{ApplicationId, EndpointId, Key};
 use serde::Serialize;
 
-use super::error::{ApiError, Problem};
-
-/// 250 entries a page at most (Svix API).
+/// 50 items unless told otherwise (Svix API).
+pub(crate) const LIMIT_DEFAULT: usize = 50;
+/// 250 items at most (Svix API).
 pub(crate) const LIMIT_MAX: usize = 250;
-const LIMIT_DEFAULT: usize = 50;
 
-/// One page.
+/// A page as it is answered.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
-    pub(crate) data: Vec<T>,
-    pub(crate) iterator: Option<String>,
-    pub(crate) prev_iterator: Option<String>,
-    pub(crate) done: bool,
+    pub data: Vec<T>,
+    /// Where the next page begins.
+    pub iterator: Option<String>,
+    /// Where the previous page ends; null when this is the first.
+    pub prev_iterator: Option<String>,
+    /// Whether nothing follows.
+    pub done: bool,
 }
 
-/// Where a page starts.
+impl<T> Page<T> {
+    /// Returns the same page with each item turned into something else.
+    pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        let Page { data, iterator, prev_iterator, done } = self;
+        Page { data: data.into_iter().map(change).collect(), iterator, prev_iterator, done }
+    }
+}
+
+/// The order of a list, as the query names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Ascending,
+    Descending,
+}
+
+/// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Cursor<K> {
+    /// At the start of the list.
     Start,
-    After(String),
-    Before(String),
+    /// Beyond this key.
+    After(K),
+    /// Before this key: the page that ends there, in the same order.
+    Before(K),
 }
 
-/// Reads `limit`.
-pub(crate) fn limit(given: Option<&str>) -> Result<usize, ApiError> {
-    let Some(text) = given else { return Ok(LIMIT_DEFAULT) };
-    match text.parse() {
-        Ok(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-        _ => {
-            Err(ApiError::invalid(Problem::query("limit", format!("must be a number from 1 to {LIMIT_MAX}"))))
+/// What a list is sorted by.
+pub(crate) trait CursorKey: Ord + Clone {
+    /// Keeps iterators of different lists apart.
+    const LIST: u8;
+    fn to_bytes(&self) -> Vec<u8>;
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+const AFTER: u8 = b'>';
+const BEFORE: u8 = b'<';
+
+impl<K: CursorKey> Cursor<K> {
+    /// Returns the text that a client gives back.
+    pub(crate) fn encode(&self) -> Option<String> {
+        let (direction, key) = match self {
+            Cursor::Start => return None,
+            Cursor::After(key) => (AFTER, key),
+            Cursor::Before(key) => (BEFORE, key),
+        };
+        let mut bytes = vec![K::LIST, direction];
+        bytes.extend(key.to_bytes());
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Reads what [`Cursor::encode`] wrote for the same list.
+    pub(crate) fn decode(text: &str) -> Option<Cursor<K>> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (list, rest) = bytes.split_first()?;
+        let (direction, key) = rest.split_first()?;
+        let key = K::from_bytes(key)?;
+        match (*list, *direction) {
+            (list, AFTER) if list == K::LIST => Some(Cursor::After(key)),
+            (list, BEFORE) if list == K::LIST => Some(Cursor::Before(key)),
+            _ => None,
         }
     }
 }
 
-/// Reads `iterator`.
-pub(crate) fn from(given: Option<&str>) -> Result<From, ApiError> {
-    let Some(text) = given.filter(|t| !t.is_empty()) else { return Ok(From::Start) };
-    let wrong = || ApiError::invalid(Problem::query("iterator", "is not one that this server gave out"));
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    match text.split_at_checked(1) {
-        Some(("a", position)) => Ok(From::After(position.to_owned())),
-        Some(("b", position)) => Ok(From::Before(position.to_owned())),
-        _ => Err(wrong()),
-    }
-}
-
-/// Writes the iterator of what follows `position`.
-pub(crate) fn after(position: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("a{position}"))
-}
-
-/// Writes the iterator of what comes before `position`.
-pub(crate) fn before(position: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("b{position}"))
-}
-
-/// Cuts a page out of everything that is listed, which is in the order of the list; `position` names an entry.
-pub(crate) fn cut<I, T>(
-    all: &[I],
-    from: &From,
+/// Cuts one page out of a list that is in memory. `items` are ascending by `key`, without duplicates.
+pub(crate) fn cut<T, K: CursorKey>(
+    mut items: Vec<T>,
+    key: impl Fn(&T) -> K,
+    order: Order,
+    cursor: &Cursor<K>,
     limit: usize,
-    position: impl Fn(&I) -> String,
-    show: impl Fn(&I) -> T,
 ) -> Page<T> {
-    let find = |wanted: &str| all.iter().position(|entry| position(entry) == wanted);
-    let (start, end) = match from {
-        From::Start => (0, limit.min(all.len())),
-        From::After(wanted) => {
-            let start = find(wanted).map_or(all.len(), |at| at + 1);
-            (start, (start + limit).min(all.len()))
-        }
-        From::Before(wanted) => {
-            let end = find(wanted).unwrap_or(0);
-            (end.saturating_sub(limit), end)
-        }
+    if order == Order::Descending {
+        items.reverse();
+    }
+    // Whether an item stands before a key in this order.
+    let before = |item: &T, edge: &K| match order {
+        Order::Ascending => key(item) < *edge,
+        Order::Descending => key(item) > *edge,
     };
-    let entries = &all[start..end];
-    let done = match from {
-        From::Before(_) => start == 0,
-        _ => end == all.len(),
+    let start = match cursor {
+        Cursor::Start => 0,
+        Cursor::After(edge) => items.partition_point(|item| before(item, edge) || key(item) == *edge),
+        Cursor::Before(edge) => items.partition_point(|item| before(item, edge)).saturating_sub(limit),
     };
-    Page {
-        data: entries.iter().map(&show).collect(),
-        iterator: entries.last().map(|entry| after(&position(entry))),
-        prev_iterator: entries.first().map(|entry| before(&position(entry))),
-        done,
+    let end = match cursor {
+        Cursor::Before(edge) => items.partition_point(|item| before(item, edge)),
+        _ => items.len().min(start + limit),
+    };
+    let done = end == items.len();
+    items.truncate(end);
+    let data: Vec<T> = items.drain(start..).collect();
+    edges(data, key, start > 0, done, cursor)
+}
+
+/// Adds the iterators to a page. An empty page keeps the iterator that led to it, so that a client that asks again
+/// later gets what has come since.
+pub(crate) fn edges<T, K: CursorKey>(
+    data: Vec<T>,
+    key: impl Fn(&T) -> K,
+    has_previous: bool,
+    done: bool,
+    cursor: &Cursor<K>,
+) -> Page<T> {
+    let iterator = match (data.last(), cursor) {
+        (Some(last), _) => Cursor::After(key(last)).encode(),
+        (None, Cursor::After(_)) => cursor.encode(),
+        (None, _) => None,
+    };
+    let prev_iterator = data.first().filter(|_| has_previous).and_then(|it| Cursor::Before(key(it)).encode());
+    Page { data, iterator, prev_iterator, done }
+}
+
+impl CursorKey for ApplicationId {
+    const LIST: u8 = b'a';
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(ApplicationId(Key(i64::from_be_bytes(bytes.try_into().ok()?))))
+    }
+}
+
+impl CursorKey for EndpointId {
+    const LIST: u8 = b'e';
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(EndpointId(Key(i64::from_be_bytes(bytes.try_into().ok()?))))
+    }
+}
+
+/// Event types are sorted by name.
+impl CursorKey for String {
+    const LIST: u8 = b't';
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        String::from_utf8(bytes.to_vec()).ok()
     }
 }
 
@@ -99,23 +174,51 @@ pub(crate) fn cut<I, T>(
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_list_is_walked_both_ways() {
-        let all: Vec<u32> = (0..10).collect();
-        let page = |from: &From| cut(&all, from, 4, u32::to_string, |n| *n);
-        let first = page(&From::Start);
-        assert_eq!((first.data, first.done), (vec![0, 1, 2, 3], false));
-        let second = page(&from(first.iterator.as_deref()).unwrap());
-        let third = page(&from(second.iterator.as_deref()).unwrap());
-        assert_eq!((third.data, third.done), (vec![8, 9], true));
-        let back = page(&from(third.prev_iterator.as_deref()).unwrap());
-        assert_eq!((back.data, back.done), (second.data, false));
+    fn id(n: i64) -> EndpointId {
+        EndpointId(Key(n))
+    }
+
+    fn page(order: Order, iterator: Option<&str>, limit: usize) -> Page<i64> {
+        let cursor = iterator.map_or(Cursor::Start, |text| Cursor::decode(text).unwrap());
+        cut((1..=5).collect(), |n| id(*n), order, &cursor, limit)
+    }
+
+    fn check(order: Order, expected: &[&[i64]]) {
+        let mut pages = vec![page(order, None, 2)];
+        while !pages.last().unwrap().done {
+            let iterator = pages.last().unwrap().iterator.clone();
+            pages.push(page(order, iterator.as_deref(), 2));
+        }
+        let data: Vec<_> = pages.iter().map(|p| p.data.clone()).collect();
+        assert_eq!(data, expected);
+        assert_eq!(pages[0].prev_iterator, None);
+        let mut current = pages.pop().unwrap();
+        for wanted in expected.iter().rev().skip(1) {
+            current = page(order, current.prev_iterator.as_deref(), 2);
+            assert_eq!(current.data, *wanted);
+            assert!(!current.done);
+        }
+        assert_eq!(current.prev_iterator, None);
     }
 
     #[test]
-    fn a_foreign_iterator_is_refused() {
-        assert!(from(Some("???")).is_err());
-        assert!(from(Some("eHl6")).is_err());
-        assert!(limit(Some("251")).is_err());
+    fn a_list_is_walked_to_its_end_and_back_in_either_order() {
+        check(Order::Ascending, &[&[1, 2], &[3, 4], &[5]]);
+        check(Order::Descending, &[&[5, 4], &[3, 2], &[1]]);
+    }
+
+    #[test]
+    fn an_empty_page_after_the_end_keeps_its_iterator() {
+        let end = Cursor::After(id(5)).encode().unwrap();
+        let page = page(Order::Ascending, Some(&end), 2);
+        assert_eq!((page.data.len(), page.done, page.iterator), (0, true, Some(end)));
+    }
+
+    #[test]
+    fn what_is_not_an_iterator_of_this_list_is_refused() {
+        let of_applications = Cursor::After(ApplicationId(Key(5))).encode().unwrap();
+        for text in ["", "x", "%00", "ZT4", &of_applications, "ep_0123", "ș"] {
+            assert_eq!(Cursor::<EndpointId>::decode(text), None, "{text}");
+        }
     }
 }

@@ -92,7 +92,7 @@ async fn offline(context: &Context, command: &KeysCommand) -> Result<Result<Valu
         KeysCommand::Create { name, scope, expires } => {
             control::create_key(&store, now, name, scope, expires.as_deref()).await
         }
-        KeysCommand::List => Ok(control::list_keys(&store)),
+        KeysCommand::List => Ok(control::list_keys(&store, now)),
         KeysCommand::Revoke { id } => control::revoke_key(&store, now, id).await,
     };
     store.stop().await;

@@ -1,0 +1,220 @@
+//! The fields of an endpoint as a client gives them, judged one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use aws_lc_rs::rand;
+use semnal_core::endpoint::{CHANNELS_PER_ENDPOINT_MAX, Endpoint, EndpointSecret, EndpointState};
+use semnal_core::endpoint_url::{EndpointUrl, Host, UrlDenied};
+use semnal_core::id::{ApplicationId, EndpointId};
+use semnal_core::name::{Channel, EventTypeName, Uid};
+use semnal_core::retry::RetrySchedule;
+use semnal_core::signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, Secret};
+use semnal_core::time::UnixMillis;
+
+use super::super::ApiState;
+use super::super::applications::rate_limit;
+use super::super::endpoint_headers;
+use super::super::error::ApiError;
+use super::super::input::{Fields, Given};
+use super::state;
+use crate::configuration::SignatureKind;
+
+/// 4,096 characters for a description.
+const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
+/// 1,000 event types per endpoint; one that wants more wants all.
+const EVENT_TYPES_PER_ENDPOINT_MAX: usize = 1_000;
+/// 24 random bytes for a secret, as Svix makes them.
+const SECRET_RANDOM_BYTES: usize = 24;
+
+/// The fields that POST, PUT and PATCH share.
+pub(super) struct EndpointFields {
+    pub url: Given<String>,
+    pub uid: Given<Uid>,
+    description: Given<String>,
+    event_types: Given<BTreeSet<EventTypeName>>,
+    channels: Given<BTreeSet<Channel>>,
+    disabled: Given<bool>,
+    paused: Given<bool>,
+    rate_limit: Given<u16>,
+    concurrency_limit: Given<u16>,
+    schedule: Given<RetrySchedule>,
+    metadata: Given<BTreeMap<String, String>>,
+}
+
+/// What a whole endpoint has beside the fields of the body.
+pub(super) struct Place {
+    pub id: EndpointId,
+    pub application: ApplicationId,
+    pub uid: Option<Uid>,
+    pub url: String,
+    pub now: UnixMillis,
+}
+
+impl EndpointFields {
+    /// Reads them; what is wrong is noted.
+    pub(super) fn read(fields: &mut Fields<'_>, api: &ApiState) -> EndpointFields {
+        let types = ["filterTypes", "eventTypes"];
+        let given = types.map(|name| fields.names(name, EVENT_TYPES_PER_ENDPOINT_MAX, EventTypeName::parse));
+        EndpointFields {
+            url: fields.parsed("url", "invalid_url", |text| judge_url(text, api)),
+            uid: fields.parsed("uid", "invalid_name", Uid::parse),
+            description: fields.text("description", 0..=DESCRIPTION_CHARACTERS_MAX),
+            event_types: fields.either(types, given),
+            channels: fields.names("channels", CHANNELS_PER_ENDPOINT_MAX, Channel::parse),
+            disabled: fields.flag("disabled"),
+            paused: fields.flag("paused"),
+            rate_limit: rate_limit(fields),
+            concurrency_limit: fields.number("concurrencyLimit", 1..=u16::MAX),
+            schedule: fields.parsed("retrySchedule", "invalid_schedule", RetrySchedule::parse),
+            metadata: fields.metadata(),
+        }
+    }
+
+    /// Makes a whole endpoint; what is not given has its default.
+    pub(super) fn whole(self, place: Place, secrets: Vec<EndpointSecret>) -> Endpoint {
+        let (disabled, paused) = (self.disabled.value(), self.paused.value());
+        Endpoint {
+            id: place.id,
+            application: place.application,
+            uid: place.uid,
+            url: place.url,
+            description: self.description.value().unwrap_or_default(),
+            state: state::after(EndpointState::Active, disabled, paused),
+            event_types: self.event_types.value(),
+            channels: self.channels.value(),
+            rate_limit: self.rate_limit.value(),
+            concurrency_limit: self.concurrency_limit.value(),
+            headers: BTreeMap::new(),
+            metadata: self.metadata.value().unwrap_or_default(),
+            secrets,
+            schedule: self.schedule.value(),
+            created_at: place.now,
+            updated_at: place.now,
+        }
+    }
+
+    /// Takes them as the changes of a PATCH; null where a value must be is noted.
+    pub(super) fn into_patch(self, fields: &mut Fields<'_>) -> EndpointPatch {
+        EndpointPatch {
+            url: fields.not_null("url", self.url),
+            description: fields.not_null("description", self.description),
+            disabled: fields.not_null("disabled", self.disabled),
+            paused: fields.not_null("paused", self.paused),
+            metadata: fields.not_null("metadata", self.metadata),
+            uid: self.uid,
+            event_types: self.event_types,
+            channels: self.channels,
+            rate_limit: self.rate_limit,
+            concurrency_limit: self.concurrency_limit,
+            schedule: self.schedule,
+        }
+    }
+}
+
+/// The changes of a PATCH.
+pub(super) struct EndpointPatch {
+    url: Option<String>,
+    description: Option<String>,
+    disabled: Option<bool>,
+    paused: Option<bool>,
+    metadata: Option<BTreeMap<String, String>>,
+    uid: Given<Uid>,
+    event_types: Given<BTreeSet<EventTypeName>>,
+    channels: Given<BTreeSet<Channel>>,
+    rate_limit: Given<u16>,
+    concurrency_limit: Given<u16>,
+    schedule: Given<RetrySchedule>,
+}
+
+impl EndpointPatch {
+    /// Makes the changes.
+    pub(super) fn apply(self, it: &mut Endpoint) {
+        if let Some(url) = self.url {
+            it.url = url;
+        }
+        if let Some(description) = self.description {
+            it.description = description;
+        }
+        if let Some(metadata) = self.metadata {
+            it.metadata = metadata;
+        }
+        it.state = state::after(it.state, self.disabled, self.paused);
+        self.uid.patch(&mut it.uid);
+        self.event_types.patch(&mut it.event_types);
+        self.channels.patch(&mut it.channels);
+        self.rate_limit.patch(&mut it.rate_limit);
+        self.concurrency_limit.patch(&mut it.concurrency_limit);
+        self.schedule.patch(&mut it.schedule);
+    }
+}
+
+/// Reads what only a POST may have: custom headers, and a secret, which is made when none is given.
+///
+/// # Errors
+/// 500 when the system gives no randomness.
+pub(super) fn new_endpoint_only(
+    fields: &mut Fields<'_>,
+    api: &ApiState,
+) -> Result<(BTreeMap<String, String>, EndpointSecret), ApiError> {
+    let headers = endpoint_headers::read(fields).value().unwrap_or_default();
+    let secret = match read_secret(fields, "secret").value() {
+        Some(secret) => EndpointSecret { secret, expires_at: None },
+        None => generate_secret(api.default_signature)?,
+    };
+    Ok((headers, secret))
+}
+
+/// Reads a secret. What is wrong with it is said without repeating it.
+pub(crate) fn read_secret(fields: &mut Fields<'_>, name: &str) -> Given<Secret> {
+    fields.parsed(name, "invalid_secret", |text| {
+        Secret::parse(text).map_err(|_| {
+            format!(
+                "must be base64 of {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes, or an ed25519 key pair"
+            )
+        })
+    })
+}
+
+/// Makes a secret.
+///
+/// # Errors
+/// 500 when the system gives no randomness.
+pub(crate) fn generate_secret(kind: SignatureKind) -> Result<EndpointSecret, ApiError> {
+    let secret = match kind {
+        SignatureKind::Hmac256 => Secret::Symmetric(random::<SECRET_RANDOM_BYTES>()?.to_vec()),
+        SignatureKind::Ed25519 => Secret::Ed25519(random()?),
+    };
+    Ok(EndpointSecret { secret, expires_at: None })
+}
+
+/// Returns bytes that nobody can guess.
+///
+/// # Errors
+/// 500 when the system gives none.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], ApiError> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| {
+        tracing::error!("the system gives no randomness");
+        ApiError::Internal
+    })?;
+    Ok(bytes)
+}
+
+/// Passes a URL through the gate, and its address through the policy when the host is one.
+fn judge_url(text: &str, api: &ApiState) -> Result<String, String> {
+    let url = EndpointUrl::parse(text, &api.url_rules).map_err(|denied| match denied {
+        // Said without the words for what was found, so that no answer and no log looks like one that has it.
+        UrlDenied::Userinfo => {
+            "the URL has credentials before \"@\": send them in a custom header instead".to_owned()
+        }
+        other => other.to_string(),
+    })?;
+    let address = match url.host() {
+        Host::Ipv4(ip) => SocketAddr::new((*ip).into(), url.port()),
+        Host::Ipv6(ip) => SocketAddr::new((*ip).into(), url.port()),
+        Host::Name(_) => return Ok(url.as_str().to_owned()),
+    };
+    api.policy.judge(address).map_err(|denied| denied.to_string())?;
+    Ok(url.as_str().to_owned())
+}
