@@ -8,7 +8,7 @@ import tokens
 from raw_http import RawClient
 from refusals import Stored, assert_error, assert_nothing_leaked, assert_validation_error
 
-URL = "http://127.0.0.1:9/hook"
+URL = "http://127.0.0.1:8099/hook"
 
 
 @pytest.fixture

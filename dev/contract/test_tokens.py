@@ -9,7 +9,7 @@ import tokens
 from raw_http import RawClient
 from refusals import Stored, assert_error
 
-URL = "http://127.0.0.1:9/hook"
+URL = "http://127.0.0.1:8099/hook"
 
 
 def altered(key: str) -> str:

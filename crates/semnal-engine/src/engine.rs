@@ -102,7 +102,7 @@ impl Engine {
             return;
         }
         let inner = self.inner.clone();
-        self.inner.tasks.spawn(dispatch(inner));
+        self.inner.tasks.spawn(inner.clone().guarded(dispatch(inner)));
     }
 
     /// Returns figures.
@@ -171,6 +171,13 @@ async fn dispatch(inner: Arc<Inner>) {
 }
 
 impl Inner {
+    /// Runs a task of the engine; when it panics the server has to end, since it would accept and not send.
+    async fn guarded(self: Arc<Inner>, task: impl Future<Output = ()>) {
+        let guard = self.failed.clone().drop_guard();
+        task.await;
+        guard.disarm();
+    }
+
     pub(crate) fn store(&self) -> &Store {
         self.store.get().expect("attempts are made only after run() has set the store")
     }
@@ -194,7 +201,7 @@ impl Inner {
         let now = self.clock.now();
         loop {
             let Some(job) = self.scheduler.lock().next(now) else { return };
-            self.tasks.spawn(deliver::work(self.clone(), job));
+            self.tasks.spawn(self.clone().guarded(deliver::work(self.clone(), job)));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The command line: arguments, dispatch, exit codes 0 success, 1 the answer is no, 2 usage, 3 server or store failed.
 
 mod check_url;
+mod demo;
 mod keys;
 mod send;
 mod show;
@@ -31,6 +32,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   semnal serve --dev                      start the server, deliveries to loopback allowed
+  semnal demo                             the whole story in a terminal, on a temporary directory
   semnal keys create --name shop          make an API key
   semnal trigger payment_received         send the catalogue's example event";
 
@@ -65,6 +67,11 @@ enum Command {
     /// Start the server (what `semnal` alone does too)
     #[command(after_help = "Example:\n  semnal serve --listen 127.0.0.1:8080 --data-dir ./semnal-data --dev")]
     Serve(ServeArguments),
+    /// Show the whole path of an event in a terminal, on a temporary data directory and free ports
+    #[command(
+        after_help = "Exit code 0 only if the receiver caught a request whose signature verifies.\n\nExample:\n  semnal demo --json"
+    )]
+    Demo,
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -139,6 +146,7 @@ fn complain(why: &str, code: u8) -> ExitCode {
 fn dispatch(context: &Context, command: Command) -> End {
     match command {
         Command::Serve(arguments) => serve(context, &arguments),
+        Command::Demo => in_runtime(2, demo::demo(context)),
         Command::Keys(command) => in_runtime(1, keys::keys(context, command)),
         Command::Send(arguments) => in_runtime(1, send::send(context, arguments)),
         Command::Trigger(arguments) => in_runtime(1, send::trigger(context, arguments)),

@@ -53,7 +53,8 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     shutdown: CancellationToken,
-    tasks: TaskTracker,
+    /// The listeners and their connections.
+    listeners: TaskTracker,
     _directory: DataDirectory,
 }
 
@@ -115,6 +116,7 @@ impl Server {
         seed::seed(&store, now()).await?;
         let state = Arc::new(api_state(settings, &store, policy, url_rules));
         let shutdown = CancellationToken::new();
+        let listeners = TaskTracker::new();
         let control = control_listener(data_dir)?;
         let limits = ListenerLimits::default();
         let served = [(listener::Listener::Tcp(listener), Trust::Network), (control, Trust::ControlSocket)];
@@ -122,7 +124,7 @@ impl Server {
             let router = api::router(state.clone(), trust);
             tasks.spawn(listener::serve(listener, router, limits, shutdown.clone(), tasks.clone()));
         }
-        Ok(Server { address, store, engine, shutdown, tasks, _directory: directory })
+        Ok(Server { address, store, engine, shutdown, listeners, _directory: directory })
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.
@@ -140,9 +142,11 @@ impl Server {
     /// Stops accepting, finishes what is under way, closes the store.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
+        // Requests under way still need the store; their listeners give them 30 s at most.
+        self.listeners.close();
+        self.listeners.wait().await;
         self.engine.stop().await;
         self.store.stop().await;
-        self.tasks.close();
     }
 }
 
