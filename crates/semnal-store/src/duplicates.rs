@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::Receiver;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use semnal_core::id::Key;
@@ -16,6 +16,7 @@ use semnal_core::id::Key;
 use crate::error::StoreError;
 use crate::message::Fingerprint;
 use crate::read::ReadSource;
+use crate::worker::Worker;
 
 /// The index file in the data directory.
 pub(crate) const INDEX_FILE: &str = "duplicates.db";
@@ -36,7 +37,7 @@ pub(crate) struct Duplicates {
 
 struct Index {
     reader: Connection,
-    batches: SyncSender<Vec<(Fingerprint, Key)>>,
+    batches: Worker<Vec<(Fingerprint, Key)>>,
     /// Everything up to this key is in the index.
     position: Arc<AtomicI64>,
     /// The position that the batch under way will reach.
@@ -96,7 +97,7 @@ impl Duplicates {
         let last = self.order[INDEX_BATCH - 1].0;
         let batch: Vec<_> =
             self.order.iter().take_while(|(key, _)| *key <= last).map(|(key, f)| (*f, *key)).collect();
-        if index.batches.try_send(batch).is_ok() {
+        if index.batches.offer(batch) {
             index.under_way = last;
         }
     }
@@ -114,13 +115,10 @@ impl Index {
             Err(error) => return Err(error),
         };
         let reader = crate::sqlite::open_reader(path)?;
-        let (batches, received) = sync_channel(1);
         let shared = Arc::new(AtomicI64::new(position.0));
         let position = shared.clone();
-        std::thread::Builder::new()
-            .name("semnal-duplicates".into())
-            .spawn(move || serve(writer, &received, &shared))
-            .map_err(|source| StoreError::File { path: path.to_path_buf(), source })?;
+        let serve = move |received| serve(writer, &received, &shared);
+        let batches = Worker::start("semnal-duplicates", path, serve)?;
         let under_way = Key(position.load(Ordering::Acquire));
         Ok(Index { reader, batches, position, under_way })
     }

@@ -19,4 +19,5 @@ mod sqlite;
 pub mod store;
 pub mod vault;
 pub mod verify;
+mod worker;
 mod writer;

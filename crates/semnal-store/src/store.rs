@@ -81,6 +81,18 @@ pub struct StoreOptions {
     pub sabotage: Option<Sabotage>,
 }
 
+impl StoreOptions {
+    /// Returns the options of a store that does nothing wrong on purpose.
+    pub fn new(now: Now, fresh_keys: [u8; 16 + KEY_BYTES]) -> StoreOptions {
+        StoreOptions {
+            now,
+            fresh_keys,
+            #[cfg(feature = "fault-injection")]
+            sabotage: None,
+        }
+    }
+}
+
 /// What a store does wrong on purpose, so that the fault harness can show that it would notice.
 #[cfg(feature = "fault-injection")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +219,7 @@ impl Opened {
         let cleanup = source.cuts()?;
         let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let checkpointer = match &journal {
-            Journal::Sqlite { journal, .. } => Some(Checkpointer::start(journal.path.clone())?),
+            Journal::Sqlite { journal, .. } => Some(Checkpointer::start(&journal.path)?),
             Journal::Memory(_) => None,
         };
         let answers = journal.load_answers()?.into_iter().map(|row| (row.fingerprint, row)).collect();

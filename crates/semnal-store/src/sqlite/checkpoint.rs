@@ -4,46 +4,41 @@
 //! between two batches, so that the log is wholly copied and SQLite starts it again from its beginning. Without that
 //! second step a busy journal's log would grow without bound.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::Receiver;
 
 use rusqlite::Connection;
 
 use crate::error::StoreError;
+use crate::worker::Worker;
 
 /// A log of 4,096 pages (16 MiB) is worth a checkpoint.
 pub(crate) const CHECKPOINT_PAGES: u64 = 4_096;
 
 /// Asks the thread for checkpoints and hears when one ended.
 pub(crate) struct Checkpointer {
-    ask: SyncSender<()>,
+    worker: Worker<()>,
     ended: Arc<AtomicBool>,
 }
 
 impl Checkpointer {
     /// Starts the thread; it ends when the value is dropped.
-    pub(crate) fn start(path: PathBuf) -> Result<Checkpointer, StoreError> {
-        let (ask, asked) = sync_channel(1);
+    pub(crate) fn start(path: &Path) -> Result<Checkpointer, StoreError> {
         let ended = Arc::new(AtomicBool::new(false));
         let flag = ended.clone();
-        let connection = Connection::open(&path)?;
+        let connection = Connection::open(path)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        std::thread::Builder::new()
-            .name("semnal-checkpoint".into())
-            .spawn(move || serve(&connection, &asked, &flag))
-            .map_err(|source| StoreError::File { path, source })?;
-        Ok(Checkpointer { ask, ended })
+        let serve = move |asked| serve(&connection, &asked, &flag);
+        let worker = Worker::start("semnal-checkpoint", path, serve)?;
+        Ok(Checkpointer { worker, ended })
     }
 
     /// Asks for a checkpoint; one that is asked for already is not asked for twice.
     pub(crate) fn ask(&self) {
-        match self.ask.try_send(()) {
-            Ok(()) | Err(TrySendError::Full(())) => {}
-            Err(TrySendError::Disconnected(())) => tracing::error!("the checkpoint thread has ended"),
-        }
+        self.worker.offer(());
     }
 
     /// Tells, once, that a checkpoint ended since the last question.
