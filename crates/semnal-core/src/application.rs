@@ -33,7 +33,7 @@ pub struct Application {
     pub uid: Option<Uid>,
     /// Its name for people.
     pub name: String,
-    /// Messages per second that it may create.
+    /// Messages per second that it may create. Kept and shown; not enforced yet (docs/roadmap.md).
     pub rate_limit: Option<u16>,
     /// Whatever the client wants to keep with it.
     pub metadata: BTreeMap<String, String>,

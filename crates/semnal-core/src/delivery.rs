@@ -19,7 +19,7 @@ pub const ATTEMPTS_MAX: u16 = 60_000;
 pub enum DeliveryState {
     /// An attempt will be made: now, or when it is due.
     Pending(Progress),
-    /// Its endpoint is paused or disabled; it waits without a time.
+    /// Pending, and its endpoint is paused or disabled: it waits without a time until the endpoint is active.
     Held(Progress),
     /// The receiver took it.
     Delivered(Progress),
@@ -47,8 +47,6 @@ pub enum DeliveryEvent<'a> {
     Resent,
     /// The endpoint was paused or disabled.
     EndpointHolds,
-    /// The endpoint is active again.
-    EndpointReleased,
     /// A person cancelled it, or the endpoint was deleted.
     Cancelled,
 }
@@ -106,15 +104,10 @@ pub fn next(
         (S::Pending(progress), DeliveryEvent::EndpointHolds) => {
             Transition { state: S::Held(progress), ..stay }
         }
-        (S::Held(progress), DeliveryEvent::EndpointReleased) => {
-            Transition { state: S::Pending(progress), due_at: Some(now), ..stay }
-        }
         (S::Pending(progress) | S::Held(progress), DeliveryEvent::Cancelled) => {
             Transition { state: S::Cancelled(progress), ..stay }
         }
-        (_, DeliveryEvent::EndpointHolds | DeliveryEvent::EndpointReleased | DeliveryEvent::Cancelled) => {
-            stay
-        }
+        (_, DeliveryEvent::EndpointHolds | DeliveryEvent::Cancelled) => stay,
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum Journal {
 #[derive(Debug, Clone)]
 pub(crate) enum Write {
     Message(Arc<Message>),
-    Outcome(Box<Outcome>),
+    Outcome(Arc<Outcome>),
     Retry(RetryRow),
     DeleteRetry(EndpointId, DeliveryId),
     Added { delivery: DeliveryId, endpoint: EndpointId, asked_by: String, now: UnixMillis },

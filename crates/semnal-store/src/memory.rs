@@ -158,7 +158,7 @@ impl Tables {
                 self.messages.insert(it.id, it);
             }
             Write::Outcome(it) => {
-                self.outcomes.insert((it.id.delivery, it.id.number), *it);
+                self.outcomes.insert((it.id.delivery, it.id.number), (*it).clone());
             }
             Write::Retry(it) => {
                 let row = self.retries.entry((it.endpoint, it.delivery)).or_insert(it);

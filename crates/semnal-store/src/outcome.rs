@@ -1,6 +1,7 @@
 //! What the engine reports about deliveries, and the rows that follow from it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use semnal_core::attempt::{AttemptEnd, Phases};
 use semnal_core::delivery::Progress;
@@ -115,7 +116,7 @@ pub enum Report {
     /// An attempt ended.
     Attempt {
         /// The attempt.
-        outcome: Box<Outcome>,
+        outcome: Arc<Outcome>,
         /// How far the delivery has come, this attempt included.
         progress: Progress,
         /// Whether the delivery has a retry row.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use semnal_core::delivery::{DeliveryState, Progress};
+use semnal_core::delivery::{DeliveryEvent, DeliveryState, Progress, next};
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 
 use crate::error::StoreError;
@@ -128,10 +129,8 @@ impl Reader {
                 let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
                 let retry = source.retry(endpoint, id)?;
                 let cut = source.cut(endpoint)?;
-                let state = match derive_state(id, of_this, retry.as_ref(), cut) {
-                    DeliveryState::Pending(progress) if holds(endpoint) => DeliveryState::Held(progress),
-                    other => other,
-                };
+                let state = derive_state(id, of_this, retry.as_ref(), cut);
+                let state = if holds(endpoint) { held(state) } else { state };
                 let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
                 all.push(Delivery { id, endpoint, state, due_at });
             }
@@ -200,6 +199,11 @@ impl Reader {
         }
         Ok(page)
     }
+}
+
+/// Returns what a delivery is while its endpoint holds.
+fn held(state: DeliveryState) -> DeliveryState {
+    next(state, DeliveryEvent::EndpointHolds, &RetrySchedule::default(), UnixMillis::default(), 0.0).state
 }
 
 /// Returns what a delivery is, from its rows alone. `cut` is the position up to which undecided work of its endpoint

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::delivery::DeliveryState;
+use semnal_core::delivery::{DeliveryEvent, DeliveryState, next};
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use tokio::sync::oneshot;
 
@@ -383,8 +384,8 @@ impl Writer {
         if added {
             self.journal.write(Write::Added { delivery, endpoint, asked_by, now })?;
         }
-        let mut progress = state.progress();
-        progress.step = 0;
+        let schedule = RetrySchedule::default();
+        let progress = next(state, DeliveryEvent::Resent, &schedule, now, 0.0).state.progress();
         let (trigger, since) = (Trigger::Manual, self.keys.last());
         let row = RetryRow { endpoint, delivery, progress, due_at: Some(now), trigger, since };
         // The row is a new one: a cut made before the request does not cancel it.

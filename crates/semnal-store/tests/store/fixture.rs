@@ -378,7 +378,7 @@ pub(crate) fn attempt(
     has_row: bool,
 ) -> Report {
     let progress = Progress { attempts: number, step: number };
-    Report::Attempt { outcome: Box::new(outcome(id, endpoint, number, verdict)), progress, has_row }
+    Report::Attempt { outcome: Arc::new(outcome(id, endpoint, number, verdict)), progress, has_row }
 }
 
 /// The report that a delivery goes to the retry table without a time.

@@ -4,6 +4,8 @@
 //! The test plays the engine: it knows which deliveries have a row, reports attempts only of undecided ones, and forgets
 //! what belonged to a deleted endpoint.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -182,7 +184,7 @@ impl Model {
             End::Held => pair.pending(progress, None),
             End::Exhausted => pair.decide(DeliveryState::Failed, progress.attempts),
         }
-        let outcome = Box::new(outcome(id, pair.endpoint, progress.attempts, verdict));
+        let outcome = Arc::new(outcome(id, pair.endpoint, progress.attempts, verdict));
         Report::Attempt { outcome, progress, has_row: had_row }
     }
 

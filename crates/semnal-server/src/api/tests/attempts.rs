@@ -1,5 +1,7 @@
 //! The attempts of messages, and sending again.
 
+use std::sync::Arc;
+
 use semnal_core::attempt::{AttemptEnd, Cause, Phases};
 use semnal_core::delivery::Progress;
 use semnal_core::id::{AttemptId, DeliveryId, IdKind, MessageId};
@@ -33,7 +35,7 @@ async fn report(world: &World, message: &str, ordinal: u16, number: u16, end: At
     let has_row = number > 1;
     world
         .store()
-        .report(vec![Report::Attempt { outcome: Box::new(outcome), progress, has_row }])
+        .report(vec![Report::Attempt { outcome: Arc::new(outcome), progress, has_row }])
         .await
         .unwrap();
     // A report is not waited for; what is stored after it is.

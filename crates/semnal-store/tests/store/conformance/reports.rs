@@ -1,5 +1,7 @@
 //! `report`: what becomes of a delivery after an attempt, or when memory has no room for it.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use semnal_core::attempt::{AttemptEnd, Cause};
@@ -47,7 +49,7 @@ async fn an_attempt_comes_back_as_it_was_reported(world: World) {
     let delivered = Outcome { address: None, ..outcome(id, endpoints[0], 3, Verdict::Delivered) };
     let all = vec![answered, failed, delivered];
     for (it, number) in all.iter().zip(1..) {
-        let outcome = Box::new(it.clone());
+        let outcome = Arc::new(it.clone());
         let report = Report::Attempt { outcome, progress: progress(number, number), has_row: number > 1 };
         world.report(vec![report]).await;
     }
