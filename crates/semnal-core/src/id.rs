@@ -232,20 +232,37 @@ impl IdCipher {
     }
 }
 
+/// 62^9, the largest power of 62 whose remainder times 2^32 stays below 2^96: nine digits are taken off at once, so that
+/// the long divisions are few.
+const NINE_DIGITS: u64 = 62u64.pow(9);
+
 /// Appends 20 bytes as 27 digits, most significant first, with leading zeros, so that text sorts as the bytes do.
 fn base62_encode(bytes: [u8; ID_BYTES], text: &mut String) {
-    let (mut high, mut low) = halves(bytes);
+    let mut limbs = [0u32; ID_BYTES / 4];
+    for (limb, bytes) in limbs.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *limb = u32::from_be_bytes(*bytes);
+    }
     let mut digits = [b'0'; ID_CHARACTERS];
-    for digit in digits.iter_mut().rev() {
-        // Long division of the 160-bit number by 62, in two steps of at most 64 + 96 bits.
-        let high_rest = high % 62;
-        high /= 62;
-        let middle = (high_rest << 64) | (low >> 32);
-        let bottom = ((middle % 62) << 32) | (low & 0xffff_ffff);
-        low = ((middle / 62) << 32) | (bottom / 62);
-        *digit = ALPHABET[usize::try_from(bottom % 62).expect("below 62")];
+    for chunk in digits.rchunks_mut(9) {
+        let mut rest = divide(&mut limbs, NINE_DIGITS);
+        for digit in chunk.iter_mut().rev() {
+            *digit = ALPHABET[usize::try_from(rest % 62).expect("below 62")];
+            rest /= 62;
+        }
     }
     text.push_str(std::str::from_utf8(&digits).expect("the alphabet is ASCII"));
+}
+
+/// Divides a big-endian number in place and returns the remainder.
+fn divide(limbs: &mut [u32; ID_BYTES / 4], divisor: u64) -> u64 {
+    let mut rest = 0u64;
+    for limb in limbs {
+        let value = u128::from(rest) << 32 | u128::from(*limb);
+        *limb =
+            u32::try_from(value / u128::from(divisor)).expect("the remainder before is below the divisor");
+        rest = u64::try_from(value % u128::from(divisor)).expect("a remainder is below the divisor");
+    }
+    rest
 }
 
 /// Returns the 20 bytes of exactly 27 digits; `None` for other characters, lengths, or a value over 160 bits.
@@ -272,15 +289,6 @@ fn base62_decode(text: &str) -> Option<[u8; ID_BYTES]> {
     bytes[0..8].copy_from_slice(&u64::try_from(high).ok()?.to_be_bytes());
     bytes[8..20].copy_from_slice(&low.to_be_bytes()[4..16]);
     Some(bytes)
-}
-
-/// Splits 160 bits into the upper 64 and the lower 96.
-fn halves(bytes: [u8; ID_BYTES]) -> (u128, u128) {
-    let mut high = [0; 16];
-    high[8..16].copy_from_slice(&bytes[0..8]);
-    let mut low = [0; 16];
-    low[4..16].copy_from_slice(&bytes[8..20]);
-    (u128::from_be_bytes(high), u128::from_be_bytes(low))
 }
 
 #[cfg(test)]
