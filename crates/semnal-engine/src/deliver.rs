@@ -88,10 +88,10 @@ fn settle(inner: &Arc<Inner>, job: &Job, ended: Ended, now: UnixMillis) {
             let finish = finish_of(&transition, result.end.is_success());
             let progress = transition.state.progress();
             let has_row = job.item.has_row;
-            let outcome = Box::new(outcome_of(job, *result, &transition, started_at));
+            let outcome = Arc::new(outcome_of(job, *result, &transition, started_at));
             scheduler.finish(outcome, progress, has_row, finish, now);
             if finish == Finish::Gone {
-                inner.disable_gone(endpoint);
+                inner.disable_gone(&job.destination.endpoint);
             }
         }
         Ended::Stopped => scheduler.abandoned(endpoint, job.item.delivery, job.item.has_row, now),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointState};
-use semnal_core::id::{DeliveryId, EndpointId, IdCipher};
+use semnal_core::id::{DeliveryId, IdCipher};
 use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::observer::{Committed, Loaded, Observer};
@@ -115,14 +115,16 @@ impl Engine {
         self.inner.failed.clone()
     }
 
-    /// Waits until nothing happens any more without time passing, and returns when the next thing is due.
-    pub async fn rest(&self) -> Option<UnixMillis> {
+    /// Waits until nothing happens any more without time passing, and returns when time has something to do next: a
+    /// retry, a look into the store for later ones, tidying up.
+    pub async fn rest(&self) -> UnixMillis {
         loop {
             let changed = self.inner.changed.notified();
             {
                 let scheduler = self.inner.scheduler.lock();
-                if !scheduler.status().busy {
-                    return scheduler.next_due();
+                let wake = scheduler.next_wake().unwrap_or(UnixMillis::MAX);
+                if !scheduler.status().busy && wake > self.inner.clock.now() {
+                    return wake;
                 }
             }
             changed.await;
@@ -164,7 +166,10 @@ async fn dispatch(inner: Arc<Inner>) {
             () = inner.work.notified() => {}
             () = time => {
                 let now = inner.clock.now();
-                inner.scheduler.lock().tick(now);
+                let tidy = inner.scheduler.lock().tick(now);
+                if tidy {
+                    inner.transport.close_expired();
+                }
             }
         }
     }
@@ -221,14 +226,16 @@ impl Inner {
     }
 
     /// Disables an endpoint that answered 410, unless somebody has changed it meanwhile.
-    pub(crate) fn disable_gone(self: &Arc<Inner>, id: EndpointId) {
+    pub(crate) fn disable_gone(self: &Arc<Inner>, asked: &Endpoint) {
         let inner = self.clone();
+        let (id, as_of) = (asked.id, asked.updated_at);
         self.tasks.spawn(async move {
             let now = inner.clock.now();
             let disabled = inner
                 .store()
                 .change(None, move |configuration| {
-                    let endpoint = configuration.endpoint(id).filter(|e| e.state == EndpointState::Active);
+                    let same = |e: &&Arc<Endpoint>| e.state == EndpointState::Active && e.updated_at == as_of;
+                    let endpoint = configuration.endpoint(id).filter(same);
                     let changes = endpoint.map(|e| {
                         let state = EndpointState::Disabled(DisabledReason::Gone);
                         Change::PutEndpoint(Box::new(Endpoint { state, updated_at: now, ..(**e).clone() }))
@@ -239,10 +246,11 @@ impl Inner {
                 .await;
             match disabled {
                 Ok(_) => {
-                    tracing::warn!(endpoint.key = id.0.0, "an endpoint answered 410 Gone and is disabled")
+                    tracing::warn!(endpoint.key = id.0.0, "an endpoint answered 410 Gone and is disabled");
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "an endpoint that is gone could not be disabled")
+                    tracing::error!(error = %error, "an endpoint that is gone could not be disabled");
+                    inner.scheduler.lock().start_again(id, inner.clock.now());
                 }
             }
         });

@@ -5,20 +5,22 @@
 //! engine to hand over. Invariants: work is taken per endpoint and application, never as "the oldest of everything";
 //! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
 
+mod confirm;
 pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::destination::{Destination, RequestForm};
-use crate::lane::{Blocked, Item, Lane};
 use semnal_core::configuration::Configuration;
 use semnal_core::delivery::Progress;
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key};
 use semnal_core::time::UnixMillis;
 use semnal_store::message::Message;
-use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, Verdict, due_cursor_at};
+use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, due_cursor_at};
+
+use crate::destination::{Destination, RequestForm};
+use crate::lane::{Blocked, Item, Lane};
 use work::{Finish, Job, Load, Status, park};
 
 /// 256 items per endpoint stay in memory whatever happens elsewhere.
@@ -54,7 +56,8 @@ pub(crate) struct Scheduler {
     timers: BTreeMap<DueCursor, RetryRow>,
     /// Every row due up to here is a timer; later ones are in the store only.
     reached: DueCursor,
-    loading_due: bool,
+    /// Where the load of due rows that is under way began.
+    loading_due: Option<DueCursor>,
     items: usize,
     payload_bytes: usize,
     in_flight: usize,
@@ -89,7 +92,7 @@ impl Scheduler {
             wakes: BTreeSet::new(),
             timers: BTreeMap::new(),
             reached: due_cursor_at(UnixMillis(i64::MIN)),
-            loading_due: false,
+            loading_due: None,
             items: 0,
             payload_bytes: 0,
             in_flight: 0,
@@ -108,7 +111,7 @@ impl Scheduler {
             || !self.reports.is_empty()
             || self.unconfirmed > 0
             || !self.loads.is_empty()
-            || self.loading_due
+            || self.loading_due.is_some()
             || self.lanes.values().any(|lane| lane.backlog.loading || lane.ready);
         let (in_flight, queued) = (self.in_flight, self.items);
         Status { in_flight, queued, timers: self.timers.len(), lanes: self.lanes.len(), busy }
@@ -153,6 +156,7 @@ impl Scheduler {
     }
 
     fn offer(&mut self, endpoint: EndpointId, mut item: Item, now: UnixMillis) {
+        let window = self.window();
         let Some(lane) = lane(&mut self.lanes, &self.configuration, &self.form, endpoint, now) else {
             self.reports.push(Report::Forget { delivery: item.delivery, has_row: item.has_row });
             return;
@@ -160,7 +164,6 @@ impl Scheduler {
         if item.has_row && lane.with_row.contains(&item.delivery) {
             return;
         }
-        let window = if self.items < ITEMS_MAX / 2 { WINDOW_MAX } else { WINDOW_MIN };
         let manual = item.trigger == Trigger::Manual;
         // Behind a backlog comes more backlog, so that an endpoint's work keeps its order. A person's request does
         // not wait behind it.
@@ -185,6 +188,11 @@ impl Scheduler {
             lane.queue.push_back(item)
         }
         self.wake(endpoint, now);
+    }
+
+    /// Returns how many items an endpoint may have in memory at the moment.
+    fn window(&self) -> usize {
+        if self.items < ITEMS_MAX / 2 { WINDOW_MAX } else { WINDOW_MIN }
     }
 
     /// Puts an endpoint into its ring when it can send.
@@ -214,6 +222,7 @@ impl Scheduler {
 
     /// Asks for more of an endpoint's backlog when memory has room for it.
     fn load_backlog(&mut self, endpoint: EndpointId) {
+        let window = self.window();
         let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
         let room = lane.queue.len() < WINDOW_MIN / 2 && self.items < ITEMS_MAX;
         if lane.backlog.exists && !lane.backlog.loading && !lane.holds() && room {
@@ -222,7 +231,9 @@ impl Scheduler {
             if after.is_none() {
                 lane.backlog.grown = false;
             }
-            self.loads.push(Load::Queued { endpoint, after, limit: BACKLOG_ROWS });
+            // No more than there is room for: what does not fit would have to be written back.
+            let limit = BACKLOG_ROWS.min(window - lane.queue.len());
+            self.loads.push(Load::Queued { endpoint, after, limit });
         }
     }
 
@@ -245,7 +256,12 @@ impl Scheduler {
 
     /// Takes rows with a time.
     pub(crate) fn loaded_due(&mut self, rows: Vec<RetryRow>, reached: DueCursor, now: UnixMillis) {
-        self.loading_due = false;
+        let began = self.loading_due.take();
+        if began.is_some_and(|began| self.reached < began) {
+            // Timers were given up meanwhile: between them and these rows would be a gap. The next load fills it.
+            self.tick(now);
+            return;
+        }
         self.reached = self.reached.max(reached);
         for row in rows {
             if let Some(cursor) = row.due_cursor() {
@@ -255,8 +271,9 @@ impl Scheduler {
         self.tick(now);
     }
 
-    /// Does what the time asks for: timers, lanes that rested, rows to read, items that got old.
-    pub(crate) fn tick(&mut self, now: UnixMillis) {
+    /// Does what the time asks for: timers, lanes that rested, rows to read, items that got old. Returns whether it was
+    /// time to tidy up, which is every 15 s.
+    pub(crate) fn tick(&mut self, now: UnixMillis) -> bool {
         while let Some(entry) = self.timers.first_entry()
             && entry.key().0 <= now
         {
@@ -269,15 +286,18 @@ impl Scheduler {
             self.wakes.pop_first();
             self.wake(endpoint, now);
         }
-        if !self.loading_due && self.timers.len() < TIMERS_MAX && self.reached.0 < now + HORIZON / 2 {
-            self.loading_due = true;
+        if self.loading_due.is_none() && self.timers.len() < TIMERS_MAX && self.reached.0 < now + HORIZON / 2
+        {
+            self.loading_due = Some(self.reached);
             let limit = TIMERS_MAX - self.timers.len();
             self.loads.push(Load::Due { after: self.reached, until: now + HORIZON, limit });
         }
-        if now.since(self.swept_at) >= UNDECIDED_MAX / 4 {
+        let sweep = now.since(self.swept_at) >= UNDECIDED_MAX / 4;
+        if sweep {
             self.swept_at = now;
             self.sweep(now);
         }
+        sweep
     }
 
     /// Gives old items a row, and forgets lanes that nothing needs.
@@ -304,17 +324,10 @@ impl Scheduler {
     pub(crate) fn next_wake(&self) -> Option<UnixMillis> {
         let timer = self.timers.keys().next().map(|cursor| cursor.0);
         let wake = self.wakes.first().map(|(at, _)| *at);
-        let load = (!self.loading_due && self.timers.len() < TIMERS_MAX)
+        let load = (self.loading_due.is_none() && self.timers.len() < TIMERS_MAX)
             .then(|| self.reached.0 - HORIZON / 2 + Duration::from_millis(1));
         let sweep = (self.items > 0 || !self.lanes.is_empty()).then(|| self.swept_at + UNDECIDED_MAX / 4);
         [timer, wake, load, sweep].into_iter().flatten().min()
-    }
-
-    /// Returns when the next retry in memory is due.
-    pub(crate) fn next_due(&self) -> Option<UnixMillis> {
-        let timer = self.timers.keys().next().map(|cursor| cursor.0);
-        let wake = self.wakes.first().map(|(at, _)| *at);
-        [timer, wake].into_iter().flatten().min()
     }
 
     /// Returns the next thing to send, taking applications in turn and in each its endpoints in turn.
@@ -381,7 +394,7 @@ impl Scheduler {
     /// Takes the end of an attempt.
     pub(crate) fn finish(
         &mut self,
-        outcome: Box<Outcome>,
+        outcome: Arc<Outcome>,
         progress: Progress,
         has_row: bool,
         finish: Finish,
@@ -431,6 +444,14 @@ impl Scheduler {
         self.wake(endpoint, now);
     }
 
+    /// An endpoint that answered 410 could not be disabled: it is tried again, and answers again.
+    pub(crate) fn start_again(&mut self, endpoint: EndpointId, now: UnixMillis) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint) {
+            lane.stopped = false;
+            self.wake(endpoint, now);
+        }
+    }
+
     /// Moves an endpoint's queue to the store.
     fn park_queue(&mut self, endpoint: EndpointId) {
         let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
@@ -439,92 +460,6 @@ impl Scheduler {
             self.payload_bytes -= item.message.as_ref().map_or(0, |m| m.payload.len());
             self.reports.push(park(endpoint, &item));
         }
-    }
-
-    /// Takes reports that are durable now.
-    pub(crate) fn confirmed(&mut self, reports: &[Report], now: UnixMillis) {
-        self.unconfirmed = self.unconfirmed.saturating_sub(reports.len());
-        for report in reports {
-            match report {
-                Report::Attempt { outcome, progress, has_row } => {
-                    self.fresh -= u64::from(!has_row);
-                    self.forget_row(outcome.endpoint, outcome.id.delivery);
-                    self.after_attempt(outcome, *progress, now);
-                }
-                Report::Park { row, has_row } => {
-                    self.fresh -= u64::from(!has_row);
-                    self.confirm_park(row, now);
-                }
-                Report::Forget { has_row, .. } => self.fresh -= u64::from(!has_row),
-            }
-        }
-    }
-
-    /// Only now can a row that is read no longer be one that is being decided.
-    fn forget_row(&mut self, endpoint: EndpointId, delivery: DeliveryId) {
-        if let Some(lane) = self.lanes.get_mut(&endpoint) {
-            lane.with_row.remove(&delivery);
-        }
-    }
-
-    /// A row without a time is durable. An old item that got its row while it waits in the queue stays there.
-    fn confirm_park(&mut self, row: &RetryRow, now: UnixMillis) {
-        let lane = self.lanes.get_mut(&row.endpoint);
-        if let Some(lane) = lane
-            && lane.with_row.contains(&row.delivery)
-        {
-            let in_memory = lane.in_flight.contains_key(&row.delivery)
-                || lane.queue.iter().any(|item| item.delivery == row.delivery);
-            if in_memory {
-                return;
-            }
-            lane.with_row.remove(&row.delivery);
-        }
-        self.grow_backlog(row.endpoint, now);
-    }
-
-    fn after_attempt(&mut self, outcome: &Outcome, progress: Progress, now: UnixMillis) {
-        match outcome.verdict {
-            Verdict::RetryAt(due_at) => {
-                let row = RetryRow {
-                    endpoint: outcome.endpoint,
-                    delivery: outcome.id.delivery,
-                    progress,
-                    due_at: Some(due_at),
-                    trigger: Trigger::Scheduled,
-                    since: Key::default(),
-                };
-                self.add_timer(row);
-            }
-            Verdict::Held => self.grow_backlog(outcome.endpoint, now),
-            Verdict::Delivered | Verdict::Exhausted => {}
-        }
-    }
-
-    fn add_timer(&mut self, row: RetryRow) {
-        let Some(cursor) = row.due_cursor() else { return };
-        if cursor <= self.reached {
-            self.timers.insert(cursor, row);
-        }
-        // Too many: the latest stay in the store and are read again later.
-        while self.timers.len() > TIMERS_MAX
-            && let Some((last, _)) = self.timers.pop_last()
-        {
-            let before = self.timers.keys().next_back().copied();
-            self.reached = before.unwrap_or(last);
-        }
-    }
-
-    fn grow_backlog(&mut self, endpoint: EndpointId, now: UnixMillis) {
-        if let Some(lane) = lane(&mut self.lanes, &self.configuration, &self.form, endpoint, now) {
-            lane.backlog.grow();
-            self.load_backlog(endpoint);
-        }
-    }
-
-    /// An endpoint has rows without a time since before the start.
-    pub(crate) fn found_backlog(&mut self, endpoint: EndpointId, now: UnixMillis) {
-        self.grow_backlog(endpoint, now);
     }
 
     pub(crate) fn set_disk_full(&mut self, full: bool) {
@@ -593,3 +528,6 @@ fn lane<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,6 @@ mod failures;
 mod guard;
 mod kept_connections;
 mod limits;
-mod receiver;
+pub(crate) mod receiver;
 mod requests;
-mod world;
+pub(crate) mod world;

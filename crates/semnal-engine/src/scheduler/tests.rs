@@ -1,0 +1,252 @@
+//! The scheduler alone: whose turn it is, what stays in memory, what is asked of the store.
+
+use std::collections::BTreeMap;
+
+use semnal_core::application::Application;
+use semnal_core::configuration::Change;
+use semnal_core::endpoint::{Endpoint, EndpointSecret, EndpointState};
+use semnal_core::id::{MessageId, OrganisationId};
+use semnal_core::name::EventTypeName;
+use semnal_core::signature::Secret;
+
+use super::*;
+
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+fn endpoint_id(n: i64) -> EndpointId {
+    EndpointId(Key(n))
+}
+
+/// Application 1 with the endpoints 11, 12, … and application 2 with 21, 22, ….
+fn configuration(endpoints: &[i64]) -> Arc<Configuration> {
+    let mut configuration = Configuration::default();
+    for n in [1, 2] {
+        let application = Application {
+            id: ApplicationId(Key(n)),
+            organisation: OrganisationId(Key(0)),
+            uid: None,
+            name: String::new(),
+            rate_limit: None,
+            metadata: BTreeMap::new(),
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        configuration.apply(&Change::PutApplication(application)).unwrap();
+    }
+    for n in endpoints {
+        configuration.apply(&Change::PutEndpoint(Box::new(endpoint(*n)))).unwrap();
+    }
+    Arc::new(configuration)
+}
+
+fn endpoint(n: i64) -> Endpoint {
+    Endpoint {
+        id: endpoint_id(n),
+        application: ApplicationId(Key(n / 10)),
+        uid: None,
+        url: format!("https://endpoint-{n}.example/"),
+        description: String::new(),
+        state: EndpointState::Active,
+        event_types: None,
+        channels: None,
+        rate_limit: None,
+        concurrency_limit: None,
+        headers: BTreeMap::new(),
+        metadata: BTreeMap::new(),
+        secrets: vec![EndpointSecret { secret: Secret::Ed25519([1; 32]), expires_at: None }],
+        schedule: None,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn scheduler(endpoints: &[i64], in_flight_max: usize) -> Scheduler {
+    let mut it = Scheduler::new(RequestForm::default(), in_flight_max, NOW);
+    it.reconfigure(configuration(endpoints), &[], &[], NOW);
+    it
+}
+
+fn delivery(n: i64) -> DeliveryId {
+    DeliveryId { message: MessageId(Key(n)), ordinal: 0 }
+}
+
+fn offer(scheduler: &mut Scheduler, endpoint: i64, messages: std::ops::Range<i64>) {
+    for n in messages {
+        let message = Message {
+            id: MessageId(Key(n)),
+            application: ApplicationId(Key(endpoint / 10)),
+            event_type: EventTypeName::parse("x").unwrap(),
+            event_id: None,
+            channels: Vec::new(),
+            endpoints: vec![endpoint_id(endpoint)],
+            payload: bytes::Bytes::from_static(&[b' '; 1_024]),
+            idempotency: None,
+            event_fingerprint: None,
+        };
+        scheduler.offer_fresh(endpoint_id(endpoint), delivery(n), Some(Arc::new(message)), NOW);
+    }
+}
+
+/// Takes what may be sent now, and says which endpoints it goes to.
+fn take(scheduler: &mut Scheduler) -> Vec<i64> {
+    let jobs = std::iter::from_fn(|| scheduler.next(NOW));
+    jobs.map(|job| job.destination.endpoint.id.0.0).collect()
+}
+
+fn row(endpoint: i64, n: i64, due_at: Option<UnixMillis>) -> RetryRow {
+    RetryRow {
+        endpoint: endpoint_id(endpoint),
+        delivery: delivery(n),
+        progress: Progress { attempts: 1, step: 1 },
+        due_at,
+        trigger: Trigger::Scheduled,
+        since: Key(0),
+    }
+}
+
+fn count(endpoints: &[i64], wanted: i64) -> usize {
+    endpoints.iter().filter(|n| **n == wanted).count()
+}
+
+#[test]
+fn an_endpoint_that_hangs_on_everything_takes_nothing_from_its_neighbour() {
+    let mut it = scheduler(&[11, 12], 2_048);
+    offer(&mut it, 11, 0..5_000);
+    let hanging = take(&mut it);
+    assert_eq!(hanging, vec![11; 8], "a new endpoint starts with eight at once, and these never end");
+    for n in 10_000..10_100 {
+        offer(&mut it, 12, n..n + 1);
+        assert_eq!(take(&mut it), [12], "the neighbour's event is sent at once");
+        it.ended(endpoint_id(12), delivery(n), Finish::Success, NOW);
+    }
+}
+
+#[test]
+fn applications_take_turns_however_much_each_has() {
+    let mut it = scheduler(&[11, 12, 13, 14, 21], 16);
+    for endpoint in [11, 12, 13, 14] {
+        offer(&mut it, endpoint, endpoint * 1_000..endpoint * 1_000 + 500);
+    }
+    offer(&mut it, 21, 1..9);
+    let mut sent = Vec::new();
+    for _ in 0..100 {
+        let jobs: Vec<Job> = std::iter::from_fn(|| it.next(NOW)).collect();
+        for job in jobs {
+            let id = job.destination.endpoint.id;
+            sent.push(id.0.0);
+            it.ended(id, job.item.delivery, Finish::Success, NOW);
+        }
+    }
+    let until_served = sent.iter().rposition(|n| *n == 21).unwrap();
+    assert_eq!(count(&sent, 21), 8);
+    // One turn is worth 64 KiB, that is 32 requests of 1 KiB payload: the small application waits for a few at most.
+    assert!(until_served < 3 * 32, "{until_served} requests before the small application was served");
+    for endpoint in [11, 12, 13, 14] {
+        assert!(count(&sent, endpoint) > 300, "endpoints of one application share its turns: {endpoint}");
+    }
+}
+
+#[test]
+fn what_exceeds_an_endpoints_window_goes_to_the_store() {
+    let mut it = scheduler(&[11], 2_048);
+    let (window, beyond) = (i64::try_from(WINDOW_MAX).unwrap(), 100);
+    offer(&mut it, 11, 0..window + beyond);
+    let (reports, _) = it.drain();
+    assert_eq!(reports.len(), 100);
+    assert!(reports.iter().all(|r| matches!(r, Report::Park { has_row: false, .. })));
+    assert_eq!(it.status().queued, WINDOW_MAX);
+}
+
+#[test]
+fn a_backlog_is_read_only_as_far_as_there_is_room_and_once() {
+    let mut it = scheduler(&[11], 2_048);
+    it.found_backlog(endpoint_id(11), NOW);
+    it.found_backlog(endpoint_id(11), NOW);
+    let (_, loads) = it.drain();
+    let expected = Load::Queued { endpoint: endpoint_id(11), after: None, limit: BACKLOG_ROWS };
+    assert_eq!(loads, [expected]);
+    let rows: Vec<RetryRow> = (0..10).map(|n| row(11, n, None)).collect();
+    it.loaded_queued(endpoint_id(11), &rows, true, NOW);
+    it.loaded_queued(endpoint_id(11), &rows, true, NOW);
+    assert_eq!(it.status().queued, 10, "a row that is read twice is taken once");
+    assert!(it.drain().0.is_empty(), "nothing that was read is written back");
+}
+
+#[test]
+fn a_paused_endpoint_keeps_its_work_in_the_store_until_it_is_active() {
+    let mut it = scheduler(&[11], 2_048);
+    offer(&mut it, 11, 0..3);
+    let pause = |state| {
+        let mut next = (*configuration(&[11])).clone();
+        next.apply(&Change::PutEndpoint(Box::new(Endpoint { state, ..endpoint(11) }))).unwrap();
+        Arc::new(next)
+    };
+    it.reconfigure(pause(EndpointState::Paused), &[endpoint_id(11)], &[], NOW);
+    offer(&mut it, 11, 3..5);
+    assert_eq!(take(&mut it), [] as [i64; 0]);
+    let (reports, _) = it.drain();
+    assert_eq!(reports.len(), 5);
+    it.confirmed(&reports, NOW);
+    assert!(it.drain().1.is_empty(), "nothing is read while it is paused");
+    it.reconfigure(pause(EndpointState::Active), &[endpoint_id(11)], &[], NOW);
+    let (_, loads) = it.drain();
+    assert!(matches!(loads[..], [Load::Queued { after: None, .. }]), "{loads:?}");
+}
+
+#[test]
+fn timers_given_up_while_rows_are_read_leave_no_gap() {
+    let mut it = scheduler(&[11], 2_048);
+    it.tick(NOW);
+    let (_, loads) = it.drain();
+    assert!(matches!(loads[..], [Load::Due { .. }]));
+    it.loaded_due(Vec::new(), due_cursor_at(NOW + HORIZON), NOW);
+    // Half a minute later more is read; meanwhile so many retries become due that the latest are given up.
+    let later = NOW + HORIZON / 2 + Duration::from_millis(1);
+    it.tick(later);
+    assert!(matches!(it.drain().1[..], [Load::Due { .. }]));
+    let over = i64::try_from(TIMERS_MAX).unwrap() + 10;
+    for n in 0..over {
+        it.add_timer(row(11, n, Some(NOW + HORIZON - Duration::from_millis(1))));
+    }
+    let given_up_to = it.reached;
+    it.loaded_due(Vec::new(), due_cursor_at(later + HORIZON), later);
+    assert_eq!(it.reached, given_up_to, "what was given up is read again, not jumped over");
+    assert_eq!(it.status().timers, TIMERS_MAX);
+}
+
+#[test]
+fn a_deleted_endpoints_attempts_are_stopped_and_its_queue_forgotten() {
+    let mut it = scheduler(&[11], 2_048);
+    offer(&mut it, 11, 0..20);
+    let job = it.next(NOW).unwrap();
+    it.reconfigure(configuration(&[]), &[], &[endpoint_id(11)], NOW);
+    assert!(job.stop.is_cancelled());
+    let (reports, _) = it.drain();
+    assert_eq!(reports.len(), 19);
+    assert!(reports.iter().all(|r| matches!(r, Report::Forget { has_row: false, .. })));
+}
+
+#[test]
+fn nothing_is_sent_while_the_disk_is_full() {
+    let mut it = scheduler(&[11], 2_048);
+    it.set_disk_full(true);
+    offer(&mut it, 11, 0..1);
+    assert_eq!(take(&mut it), [] as [i64; 0]);
+    it.set_disk_full(false);
+    assert_eq!(take(&mut it), [11]);
+}
+
+#[test]
+fn an_endpoint_that_asks_for_rest_gets_it() {
+    let mut it = scheduler(&[11], 2_048);
+    offer(&mut it, 11, 0..2);
+    let job = it.next(NOW).unwrap();
+    let until = NOW + Duration::from_secs(120);
+    it.next(NOW);
+    it.ended(endpoint_id(11), job.item.delivery, Finish::SlowDown(until), NOW);
+    offer(&mut it, 11, 2..3);
+    assert_eq!(take(&mut it), [] as [i64; 0]);
+    assert_eq!(it.wakes.first(), Some(&(until, endpoint_id(11))));
+    it.tick(until);
+    assert!(it.next(until).is_some());
+}
