@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -79,7 +80,7 @@ def test_check_url_answers_with_its_exit_code_and_the_reason(arguments, code, wo
     assert word in done.stdout.lower()
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "keys", "verify", "check-url"])
+@pytest.mark.parametrize("command", ["serve", "demo", "keys", "verify", "check-url", "doctor"])
 def test_every_command_explains_itself(command):
     done = run_command(command, "--help")
     assert done.returncode == 0 and "Usage" in done.stdout
@@ -87,3 +88,23 @@ def test_every_command_explains_itself(command):
 
 def test_a_wrong_flag_is_a_usage_error():
     assert run_command("serve", "--no-such-flag").returncode == 2
+
+
+def test_the_doctor_finds_nothing_on_a_machine_that_is_well(tmp_path):
+    done = run_command("doctor", "--json", "--data-dir", str(tmp_path / "new"), prefix=("env", "SEMNAL_LISTEN=127.0.0.1:0"))
+    shown = json.loads(done.stdout)
+    assert done.returncode == 0 and shown["healthy"], shown
+    assert {one["check"] for one in shown["checks"]} >= {"server", "data directory", "disk", "listen address"}
+    assert not (tmp_path / "new").exists(), "the doctor made something"
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
+    (tmp_path / "holiday.jpg").write_text("x", encoding="utf-8")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_command("doctor", "--data-dir", str(tmp_path), prefix=("env", f"SEMNAL_LISTEN={address}"))
+    assert done.returncode == 1, done.stdout
+    assert "holiday.jpg" in done.stdout and "--data-dir" in done.stdout
+    assert address in done.stdout and "--listen" in done.stdout

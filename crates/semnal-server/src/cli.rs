@@ -2,6 +2,7 @@
 
 mod check_url;
 mod demo;
+mod doctor;
 mod keys;
 mod send;
 mod show;
@@ -91,6 +92,11 @@ enum Command {
     /// Print the effective settings with the origin of each
     #[command(after_help = "Example:\n  SEMNAL_ATTEMPT_TIMEOUT=5s semnal config")]
     Config,
+    /// Check the machine and the data directory
+    #[command(
+        after_help = "Exit code 0 when nothing is in the way, 1 when something is.\n\nExample:\n  semnal doctor --data-dir /var/lib/semnal"
+    )]
+    Doctor,
     /// Print completions for a shell
     #[command(after_help = "Example:\n  semnal completions bash > /etc/bash_completion.d/semnal")]
     Completions {
@@ -153,6 +159,7 @@ fn dispatch(context: &Context, command: Command) -> End {
         Command::Verify => in_runtime(2, verify::verify(context)),
         Command::CheckUrl(arguments) => in_runtime(1, check_url::check_url(context, arguments)),
         Command::Config => show::config(context),
+        Command::Doctor => in_runtime(1, doctor::doctor(context)),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "semnal", &mut text);
