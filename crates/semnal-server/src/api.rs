@@ -11,7 +11,9 @@ mod auth;
 mod body;
 pub(crate) mod control;
 mod endpoint_headers;
+mod endpoint_messages;
 mod endpoint_secrets;
+mod endpoint_stats;
 mod endpoints;
 mod error;
 mod event_types;
@@ -117,6 +119,8 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         )
         .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", get(endpoint_secrets::get))
         .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate", post(endpoint_secrets::rotate))
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/stats", get(endpoint_stats::get))
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/msg", get(endpoint_messages::list))
         .at("/api/v1/app/{app_id}/msg", get(messages::list).post(messages::create))
         .at("/api/v1/app/{app_id}/msg/{msg_id}", get(messages::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))
@@ -133,6 +137,8 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
             .at("/control/keys", get(control::get_keys).post(control::post_key))
             .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
             .at("/control/verify", get(control::get_verify))
+            .at("/control/views", get(control::get_views))
+            .at("/control/views/rebuild", post(control::post_views_rebuild))
             .at("/control/status", get(control::get_status));
     }
     let gate = Gate { api: state.clone(), trust };

@@ -7,6 +7,7 @@ mod keys;
 mod send;
 mod show;
 pub(crate) mod verify;
+pub(crate) mod views;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -87,6 +88,9 @@ enum Command {
         after_help = "Exit code 0 when the ledger balances, 1 when not.\n\nExample:\n  semnal verify --json"
     )]
     Verify,
+    /// Look at the lists and statistics, or build them anew
+    #[command(subcommand)]
+    Views(views::ViewsCommand),
     /// Tell whether deliveries may go to a URL, and why not
     CheckUrl(check_url::CheckUrlArguments),
     /// Print the effective settings with the origin of each
@@ -157,6 +161,7 @@ fn dispatch(context: &Context, command: Command) -> End {
         Command::Send(arguments) => in_runtime(1, send::send(context, arguments)),
         Command::Trigger(arguments) => in_runtime(1, send::trigger(context, arguments)),
         Command::Verify => in_runtime(2, verify::verify(context)),
+        Command::Views(command) => in_runtime(2, views::views(context, command)),
         Command::CheckUrl(arguments) => in_runtime(1, check_url::check_url(context, arguments)),
         Command::Config => show::config(context),
         Command::Doctor => in_runtime(1, doctor::doctor(context)),

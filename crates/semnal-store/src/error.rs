@@ -14,6 +14,12 @@ pub enum StoreError {
     /// The store has stopped after an I/O error, or is shutting down. Answer 503; the process ends.
     #[error("the store has stopped")]
     Stopped,
+    /// The views are being built from the journal. Answer 503; lists are there again when it is done.
+    #[error("the views are being built from the journal, {percent} % are done")]
+    ViewsBuilding {
+        /// How much is done.
+        percent: u8,
+    },
     /// A row cannot be what it should be.
     #[error("{table} row {key} is damaged: {what}")]
     Corrupt {

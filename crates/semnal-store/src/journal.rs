@@ -17,10 +17,11 @@ use crate::read::{ReadSource, Reader};
 use crate::sqlite::configuration::{self, AnswerRow};
 use crate::sqlite::{SqliteJournal, rows};
 use crate::vault::Vault;
+use crate::views::feed::{self, Fed, Pending};
 
 /// Where the rows are.
 pub(crate) enum Journal {
-    Sqlite { journal: SqliteJournal, vault: Arc<Vault> },
+    Sqlite { journal: SqliteJournal, vault: Arc<Vault>, feed: Pending },
     Memory(MemoryJournal),
 }
 
@@ -31,11 +32,18 @@ pub(crate) enum Write {
     Outcome(Arc<Outcome>),
     Retry(RetryRow),
     DeleteRetry(EndpointId, DeliveryId),
-    Added { delivery: DeliveryId, endpoint: EndpointId, asked_by: String, now: UnixMillis },
+    Added {
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        asked_by: String,
+        now: UnixMillis,
+    },
     Change(Box<Change>),
     Cut(EndpointId, Key),
     Answer(Box<AnswerRow>),
     DeleteAnswersBefore(UnixMillis),
+    /// Rows of the feed up to this position are needed no more.
+    TrimFeed(i64),
     Meta(&'static str, i64),
 }
 
@@ -52,14 +60,20 @@ impl Journal {
 
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         match self {
-            Journal::Sqlite { journal, .. } => journal.commit(),
+            Journal::Sqlite { journal, feed, .. } => {
+                feed.write(&journal.connection)?;
+                journal.commit()
+            }
             Journal::Memory(memory) => memory.commit(),
         }
     }
 
     pub(crate) fn rollback(&mut self) {
         match self {
-            Journal::Sqlite { journal, .. } => journal.rollback(),
+            Journal::Sqlite { journal, feed, .. } => {
+                feed.clear();
+                journal.rollback();
+            }
             Journal::Memory(memory) => memory.rollback(),
         }
     }
@@ -70,8 +84,9 @@ impl Journal {
                 memory.write(write);
                 Ok(())
             }
-            Journal::Sqlite { journal, vault } => {
+            Journal::Sqlite { journal, vault, feed } => {
                 let connection = &journal.connection;
+                feed.note(&write);
                 match write {
                     Write::Message(it) => rows::insert_message(connection, &it),
                     Write::Outcome(it) => rows::insert_outcome(connection, &it),
@@ -88,9 +103,18 @@ impl Journal {
                     Write::DeleteAnswersBefore(time) => {
                         configuration::delete_answers_before(connection, time)
                     }
+                    Write::TrimFeed(position) => feed::trim(connection, position),
                     Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
                 }
             }
+        }
+    }
+
+    /// Returns the row of the feed that the last commit added; call it after each commit.
+    pub(crate) fn fed(&mut self) -> Option<Fed> {
+        match self {
+            Journal::Sqlite { feed, .. } => feed.committed(),
+            Journal::Memory(_) => None,
         }
     }
 
@@ -143,7 +167,7 @@ impl Journal {
 
     pub(crate) fn load_configuration(&self) -> Result<Configuration, StoreError> {
         match self {
-            Journal::Sqlite { journal, vault } => configuration::load(&journal.connection, vault),
+            Journal::Sqlite { journal, vault, .. } => configuration::load(&journal.connection, vault),
             Journal::Memory(memory) => memory.load_configuration(),
         }
     }

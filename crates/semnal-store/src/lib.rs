@@ -19,5 +19,6 @@ mod sqlite;
 pub mod store;
 pub mod vault;
 pub mod verify;
+pub mod views;
 mod worker;
 mod writer;

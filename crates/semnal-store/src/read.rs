@@ -8,7 +8,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, Progress, next};
-use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::id::{ApplicationId, AttemptId, DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::name::EventTypeName;
 use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 
@@ -16,17 +17,18 @@ use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
 use crate::message::{FingerprintRow, Matched, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
+use crate::sqlite::narrow::{self, Gist, Heading};
 use crate::sqlite::{self, rows};
-
-/// 100,000 rows are looked at for one page of a list at most; a page that ends there is short and goes on at its
-/// iterator. The views take this limit away.
-pub const LIST_SCAN_ROWS_MAX: usize = 100_000;
-/// Rows fetched at once while a list is scanned.
-const SCAN_BATCH_ROWS: usize = 1_000;
+use crate::views::filter::{AttemptFilter, AttemptKey, DeliveryFilter, Found, Listed, MessageFilter, Slice};
+use crate::views::reader::DayReader;
+use crate::views::statistics::{self, Counts, Totals};
+use crate::views::{list, scan};
 
 /// A connection that reads.
 pub struct Reader {
     inner: Inner,
+    /// The files of the views; without them lists go through the rows.
+    pub(crate) views: Option<DayReader>,
 }
 
 enum Inner {
@@ -53,24 +55,13 @@ pub struct Delivery {
     pub due_at: Option<UnixMillis>,
 }
 
-/// A page of messages and where the next one starts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MessagePage {
-    /// The messages, in the order asked for.
-    pub messages: Vec<Message>,
-    /// Whether nothing follows.
-    pub done: bool,
-    /// The key at which the scan ended; the next page starts beyond it.
-    pub reached: Key,
-}
-
 impl Reader {
     pub(crate) fn open_sqlite(path: &Path) -> Result<Reader, StoreError> {
-        Ok(Reader { inner: Inner::Sqlite(sqlite::open_reader(path)?) })
+        Ok(Reader { inner: Inner::Sqlite(sqlite::open_reader(path)?), views: None })
     }
 
     pub(crate) fn memory(tables: SharedTables) -> Reader {
-        Reader { inner: Inner::Memory(tables) }
+        Reader { inner: Inner::Memory(tables), views: None }
     }
 
     pub(crate) fn source(&self) -> ReadSource<'_> {
@@ -93,6 +84,32 @@ impl Reader {
             connection.execute_batch("commit")?;
         }
         Ok(())
+    }
+
+    /// Opens another reader of the same rows, without views.
+    pub(crate) fn another(&self) -> Result<Reader, StoreError> {
+        match &self.inner {
+            Inner::Sqlite(connection) => {
+                Reader::open_sqlite(Path::new(connection.path().unwrap_or_default()))
+            }
+            Inner::Memory(tables) => Ok(Reader::memory(tables.clone())),
+        }
+    }
+
+    /// Ends the snapshot if there is one.
+    pub(crate) fn end_snapshot_if_open(&self) -> Result<(), StoreError> {
+        match &self.inner {
+            Inner::Sqlite(connection) if !connection.is_autocommit() => self.end_snapshot(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns an attempt.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails or the row is damaged.
+    pub fn attempt(&self, id: AttemptId) -> Result<Option<Outcome>, StoreError> {
+        self.source().outcome(id)
     }
 
     /// Returns a message.
@@ -126,7 +143,7 @@ impl Reader {
             let outcomes = source.outcomes(first, last)?;
             let mut all = Vec::new();
             for (id, endpoint) in source.delivery_endpoints(message)? {
-                let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
+                let of_this = outcomes.iter().filter(|o| o.id.delivery == id).map(|o| o.verdict);
                 let retry = source.retry(endpoint, id)?;
                 let cut = source.cut(endpoint)?;
                 let state = derive_state(id, of_this, retry.as_ref(), cut);
@@ -159,45 +176,102 @@ impl Reader {
             }
         }
     }
+}
 
-    /// Returns messages of an application: those older than `from`, newest first, or with `newer` those newer than
-    /// `from`, oldest first, that `wanted` accepts.
+/// Lists and counts, from the views where there are any.
+impl Reader {
+    /// Lists messages of an application.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails or a row is damaged.
-    pub fn messages_of(
+    /// [`StoreError`] when a database fails or a row is damaged; so for the functions below.
+    pub fn list_messages(
+        &self,
+        filter: &MessageFilter,
+        slice: &Slice<MessageId>,
+    ) -> Result<Found<MessageId, MessageId>, StoreError> {
+        match &self.views {
+            Some(views) => list::messages(views, filter, slice),
+            None => scan::messages(&self.source(), filter, slice),
+        }
+    }
+
+    /// Lists deliveries.
+    ///
+    /// # Errors
+    /// See [`Reader::list_messages`].
+    pub fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        slice: &Slice<DeliveryId>,
+    ) -> Result<Found<Listed, DeliveryId>, StoreError> {
+        match &self.views {
+            Some(views) => list::deliveries(views, filter, slice),
+            None => scan::deliveries(&self.source(), filter, slice),
+        }
+    }
+
+    /// Lists attempts of an endpoint.
+    ///
+    /// # Errors
+    /// See [`Reader::list_messages`].
+    pub fn list_attempts(
+        &self,
+        filter: &AttemptFilter,
+        slice: &Slice<AttemptKey>,
+    ) -> Result<Found<AttemptKey, AttemptKey>, StoreError> {
+        match &self.views {
+            Some(views) => list::attempts(views, filter, slice),
+            None => scan::attempts(&self.source(), filter, slice),
+        }
+    }
+
+    /// Counts the deliveries of an endpoint by state, of messages accepted within a time, both ends inclusive.
+    ///
+    /// # Errors
+    /// See [`Reader::list_messages`].
+    pub fn count_deliveries(
+        &self,
+        endpoint: EndpointId,
+        first: UnixMillis,
+        last: UnixMillis,
+    ) -> Result<Counts, StoreError> {
+        match &self.views {
+            Some(views) => statistics::counts(views, endpoint, first, last),
+            None => scan::counts(&self.source(), endpoint, first, last),
+        }
+    }
+
+    /// Adds up the attempts of an endpoint that started in the minutes from that of `first` to that of `last`.
+    ///
+    /// # Errors
+    /// See [`Reader::list_messages`].
+    pub fn total_attempts(
+        &self,
+        endpoint: EndpointId,
+        first: UnixMillis,
+        last: UnixMillis,
+    ) -> Result<Totals, StoreError> {
+        match &self.views {
+            Some(views) => statistics::totals(views, endpoint, first, last),
+            None => scan::totals(&self.source(), endpoint, first, last),
+        }
+    }
+
+    /// Counts the messages of an application by event type, accepted in the minutes from that of `first` to that of
+    /// `last`.
+    ///
+    /// # Errors
+    /// See [`Reader::list_messages`].
+    pub fn count_messages(
         &self,
         application: ApplicationId,
-        from: Key,
-        newer: bool,
-        limit: usize,
-        wanted: impl Fn(&Message) -> bool,
-    ) -> Result<MessagePage, StoreError> {
-        let source = self.source();
-        let mut page = MessagePage { messages: Vec::new(), done: false, reached: from };
-        let mut scanned = 0;
-        while scanned < LIST_SCAN_ROWS_MAX {
-            let owners = source.message_owners(page.reached, newer, SCAN_BATCH_ROWS)?;
-            let complete = owners.len() < SCAN_BATCH_ROWS;
-            scanned += owners.len();
-            for (id, owner) in owners {
-                if page.messages.len() == limit && owner == application {
-                    return Ok(page);
-                }
-                if owner == application
-                    && let Some(message) = source.message(id)?
-                    && wanted(&message)
-                {
-                    page.messages.push(message);
-                }
-                page.reached = id.0;
-            }
-            if complete {
-                page.done = true;
-                return Ok(page);
-            }
+        first: UnixMillis,
+        last: UnixMillis,
+    ) -> Result<Vec<(EventTypeName, u64)>, StoreError> {
+        match &self.views {
+            Some(views) => statistics::messages(views, application, first, last),
+            None => scan::message_counts(&self.source(), application, first, last),
         }
-        Ok(page)
     }
 }
 
@@ -206,18 +280,18 @@ fn held(state: DeliveryState) -> DeliveryState {
     next(state, DeliveryEvent::EndpointHolds, &RetrySchedule::default(), UnixMillis::default(), 0.0).state
 }
 
-/// Returns what a delivery is, from its rows alone. `cut` is the position up to which undecided work of its endpoint
+/// Returns what a delivery is, from its rows alone: the verdicts of its attempts in their order, and its retry row. `cut` is the position up to which undecided work of its endpoint
 /// is cancelled.
-pub(crate) fn derive_state<'a>(
+pub(crate) fn derive_state(
     id: DeliveryId,
-    outcomes: impl Iterator<Item = &'a Outcome>,
+    verdicts: impl Iterator<Item = Verdict>,
     retry: Option<&RetryRow>,
     cut: Option<Key>,
 ) -> DeliveryState {
     let (mut attempts, mut last) = (0u16, None);
-    for outcome in outcomes {
+    for verdict in verdicts {
         attempts += 1;
-        last = Some(outcome.verdict);
+        last = Some(verdict);
     }
     let alive = |since: Key| cut.is_none_or(|position| since > position);
     if let Some(row) = retry.filter(|row| alive(row.since)) {
@@ -251,24 +325,40 @@ impl ReadSource<'_> {
         }
     }
 
-    fn message_owners(
+    /// Returns the headings of messages in a key range, oldest first.
+    pub(crate) fn headings(
         &self,
-        from: Key,
-        newer: bool,
+        first: MessageId,
+        last: MessageId,
         limit: usize,
-    ) -> Result<Vec<(MessageId, ApplicationId)>, StoreError> {
+    ) -> Result<Vec<Heading>, StoreError> {
         match self {
-            ReadSource::Sqlite(connection) => rows::message_owners(connection, from, newer, limit),
+            ReadSource::Sqlite(connection) => narrow::headings(connection, first, last, limit),
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
-                let owner = |(id, m): (&MessageId, &std::sync::Arc<Message>)| (*id, m.application);
-                Ok(if newer {
-                    let beyond = (Bound::Excluded(MessageId(from)), Bound::Unbounded);
-                    tables.messages.range(beyond).take(limit).map(owner).collect()
-                } else {
-                    tables.messages.range(..MessageId(from)).rev().take(limit).map(owner).collect()
-                })
+                Ok(tables.messages.range(first..=last).take(limit).map(|(_, m)| Heading::of(m)).collect())
             }
+        }
+    }
+
+    pub(crate) fn gist(&self, id: AttemptId) -> Result<Option<Gist>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => narrow::gist(connection, id),
+            ReadSource::Memory(_) => Ok(self.outcome(id)?.as_ref().map(Gist::of)),
+        }
+    }
+
+    pub(crate) fn gists(&self, first: MessageId, last: MessageId) -> Result<Vec<Gist>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => narrow::gists(connection, first, last),
+            ReadSource::Memory(_) => Ok(self.outcomes(first, last)?.iter().map(Gist::of).collect()),
+        }
+    }
+
+    pub(crate) fn outcome(&self, id: AttemptId) -> Result<Option<Outcome>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => rows::outcome(connection, id),
+            ReadSource::Memory(tables) => Ok(tables.lock().outcomes.get(&(id.delivery, id.number)).cloned()),
         }
     }
 

@@ -21,11 +21,14 @@ use crate::memory::{MemoryDisk, MemoryJournal};
 use crate::message::{Appended, Fingerprint, NewMessage};
 use crate::observer::{Committed, Observer};
 use crate::outcome::{DueCursor, Report};
-use crate::read::Reader;
+use crate::read::{ReadSource, Reader};
 use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault};
+use crate::views::feed::Pending;
+use crate::views::progress::{Phase, Progress};
+use crate::views::{self, TRIMMED, Views};
 use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer, oldest_answer};
 
 /// Where the store gets the time from.
@@ -50,6 +53,8 @@ pub struct Store {
     keys: Arc<KeySource>,
     cipher: IdCipher,
     reads: Sender<ReadJob>,
+    /// None on the memory backend, whose lists go through the rows.
+    views: Option<Arc<Progress>>,
     now: Now,
 }
 
@@ -167,7 +172,9 @@ impl Opened {
             journal.connection.pragma_update(None, "synchronous", "OFF")?;
         }
         let cipher = identity(&journal.connection, &vault, id_key, directory.path())?;
-        let journal = Journal::Sqlite { journal, vault };
+        let trimmed = ReadSource::Sqlite(&journal.connection).meta_number(TRIMMED)?.unwrap_or(0);
+        let feed = Pending::after(views::last_position(&journal.connection, trimmed)?);
+        let journal = Journal::Sqlite { journal, vault, feed };
         let configuration = journal.load_configuration()?;
         let duplicates_in = Some(directory.path().to_path_buf());
         Ok(Opened { journal, configuration, cipher, duplicates_in, options })
@@ -217,7 +224,10 @@ impl Opened {
             .max(last_configuration_key(&configuration))
             .max(found.last_position);
         let cleanup = source.cuts()?;
-        let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
+        let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
+        let mut readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
+        let views = start_views(&journal, trimmed, &mut readers)?;
+        let progress = views.as_ref().map(Views::progress);
         let checkpointer = match &journal {
             Journal::Sqlite { journal, .. } => Some(Checkpointer::start(&journal.path)?),
             Journal::Memory(_) => None,
@@ -247,6 +257,8 @@ impl Opened {
             marked: Marked { at: UnixMillis(0), position: Key(marked) },
             retained: Vec::new(),
             full: false,
+            views,
+            trimmed,
         };
         writer.observer.committed(Committed {
             recovered: found.recovered,
@@ -256,7 +268,7 @@ impl Opened {
         });
         spawn("semnal-writer", move || writer.run())?;
         let reads = start_readers(readers)?;
-        Ok(Store { commands, capacity, configuration, keys, cipher, reads, now })
+        Ok(Store { commands, capacity, configuration, keys, cipher, reads, views: progress, now })
     }
 }
 
@@ -282,6 +294,9 @@ impl Store {
     /// [`StoreError::Full`]: nothing was stored. [`StoreError::Stopped`]: whether anything was stored shows after the
     /// next start.
     pub async fn append(&self, messages: Vec<NewMessage>, version: u64) -> Result<Vec<Appended>, StoreError> {
+        if let Some(views) = &self.views {
+            views.room().await;
+        }
         let bytes: usize = messages.iter().map(|m| m.payload.len()).sum();
         let (answer, answered) = oneshot::channel();
         self.send(Command::Append { messages, version, answer }, bytes).await?;
@@ -379,16 +394,49 @@ impl Store {
         answered.await.map_err(|_| StoreError::Stopped)?
     }
 
+    /// Runs `question`, which asks for lists or counts, when the views have reached what is committed now; 250 ms later
+    /// at most.
+    ///
+    /// # Errors
+    /// [`StoreError::ViewsBuilding`], and as for [`Store::read`].
+    pub async fn list<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Some(views) = &self.views {
+            views.caught_up().await?;
+        }
+        self.read(question).await
+    }
+
+    /// Returns what the views are doing and how many changes they are behind the journal.
+    pub fn views_status(&self) -> (Phase, u64) {
+        self.views.as_ref().map_or((Phase::Following, 0), |views| views.status())
+    }
+
+    /// Has the views built anew from the journal; [`Store::views_status`] tells how far it is.
+    pub fn rebuild_views(&self) {
+        if let Some(views) = &self.views {
+            views.rebuild();
+        }
+    }
+
     /// Proves the ledger; see [`crate::verify`].
     ///
     /// # Errors
-    /// [`StoreError`] when the journal cannot be read.
+    /// [`StoreError`] when the journal or the views cannot be read.
     pub async fn verify(&self) -> Result<crate::verify::Verification, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Inspect(answer), 0).await?;
         let inspection = answered.await.map_err(|_| StoreError::Stopped)??;
         let proof = tokio::task::spawn_blocking(move || crate::verify::verify(&inspection));
-        proof.await.map_err(|_| StoreError::Stopped)?
+        let mut verification = proof.await.map_err(|_| StoreError::Stopped)??;
+        if let Some(views) = &self.views {
+            let standing = views.stand_still().await.map_err(|_| StoreError::Stopped)??;
+            let audit = tokio::task::spawn_blocking(move || crate::views::audit::audit(&standing));
+            verification.add_views(audit.await.map_err(|_| StoreError::Stopped)??);
+        }
+        Ok(verification)
     }
 
     /// Writes what waits, closes the journal and ends the writer thread.
@@ -459,6 +507,17 @@ fn last_configuration_key(configuration: &Configuration) -> Key {
         .map(|a| a.id.0)
         .collect::<Vec<_>>();
     organisations.chain(endpoints).chain(keys).chain(applications).max().unwrap_or_default()
+}
+
+/// Starts the views beside a journal on disk, and lets the readers see them.
+fn start_views(journal: &Journal, trimmed: i64, readers: &mut [Reader]) -> Result<Option<Views>, StoreError> {
+    let Journal::Sqlite { journal: sqlite, .. } = journal else { return Ok(None) };
+    let data_directory = sqlite.path.parent().unwrap_or(Path::new("."));
+    let views = Views::start(views::directory(data_directory), journal.reader()?, trimmed)?;
+    for reader in readers {
+        reader.views = Some(views::day_reader(data_directory, &views.progress()));
+    }
+    Ok(Some(views))
 }
 
 fn start_readers(readers: Vec<Reader>) -> Result<Sender<ReadJob>, StoreError> {

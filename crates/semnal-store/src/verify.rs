@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::message::Matched;
 use crate::outcome::{Outcome, RetryRow, Trigger};
 use crate::read::{ReadSource, derive_state};
+use crate::views::audit::Differences;
 use crate::writer::Inspection;
 
 /// Messages read at once.
@@ -55,12 +56,23 @@ pub enum Imbalance {
     /// The engine, or the writer thread, counts another number of undecided deliveries without a row: (running,
     /// derived). Those of a deleted endpoint may be counted until the engine has forgotten them.
     EngineCount(u64, u64),
+    /// The views differ from a recount.
+    Views(String),
 }
 
 impl Verification {
     /// Tells whether everything balances.
     pub fn balances(&self) -> bool {
         self.imbalance_count == 0
+    }
+
+    /// Takes in what the audit of the views found.
+    pub(crate) fn add_views(&mut self, differences: Differences) {
+        let described = differences.found.len() as u64;
+        for what in differences.found {
+            self.note(Imbalance::Views(what));
+        }
+        self.imbalance_count += differences.count - described;
     }
 
     fn note(&mut self, imbalance: Imbalance) {
@@ -167,7 +179,7 @@ impl Proof<'_> {
         self.retry_rows_met += u64::from(retry.is_some());
         self.attempts(delivery, endpoint, outcomes, retry.as_ref());
         let cut = self.cuts.get(&endpoint).copied();
-        let state = derive_state(delivery, outcomes.iter(), retry.as_ref(), cut);
+        let state = derive_state(delivery, outcomes.iter().map(|o| o.verdict), retry.as_ref(), cut);
         let holds = self.inspection.configuration.endpoint(endpoint).is_some_and(|e| e.state.holds());
         let word = match state {
             DeliveryState::Pending(_) if holds => "held",

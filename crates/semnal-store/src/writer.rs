@@ -28,6 +28,7 @@ use crate::recovery::{LAST_KEY, LOW_WATER};
 use crate::sqlite::checkpoint::{CHECKPOINT_PAGES, Checkpointer};
 use crate::sqlite::configuration::AnswerRow;
 use crate::store::{KeySource, Now, Resent, StoredAnswer};
+use crate::views::{TRIMMED, Views};
 use batch::Batch;
 
 /// 4,096 commands go into one transaction at most.
@@ -40,6 +41,8 @@ const FULL_RETRY: Duration = Duration::from_millis(500);
 const MARK_INTERVAL_MS: i64 = 200;
 /// 1,000 rows that a cut cancelled are deleted with one batch.
 const CLEANUP_ROWS: usize = 1_000;
+/// 1,000 rows of the feed are deleted with one batch: positions have no gaps.
+const TRIMMED_AT_ONCE_ROWS: i64 = 1_000;
 /// Answers that are too old to be given again are deleted once an hour.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
 /// An idempotency key is remembered for 12 h (DESIGN 4.7).
@@ -137,6 +140,10 @@ pub(crate) struct Writer {
     /// Reports that a full disk has kept from being written.
     pub(crate) retained: Vec<Report>,
     pub(crate) full: bool,
+    /// What the views have come to; none on the memory backend.
+    pub(crate) views: Option<Views>,
+    /// The feed has been trimmed up to here, so far as `synced` of the views said.
+    pub(crate) trimmed: i64,
 }
 
 /// The low-water mark as it was last written.
@@ -314,6 +321,7 @@ impl Writer {
         self.write_commands(batch)?;
         self.clean(batch)?;
         self.mark(batch)?;
+        self.trim(batch)?;
         self.journal.commit()
     }
 
@@ -338,6 +346,18 @@ impl Writer {
         self.journal.write(Write::Meta(LOW_WATER, position.0))?;
         self.journal.write(Write::Meta(LAST_KEY, self.keys.last().0))?;
         batch.marked = Some(Marked { at: now, position });
+        Ok(())
+    }
+
+    /// Deletes some of the rows of the feed that the views need no more.
+    fn trim(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        let Some(views) = &self.views else { return Ok(()) };
+        let upto = views.synced().min(self.trimmed + TRIMMED_AT_ONCE_ROWS);
+        if upto > self.trimmed {
+            self.journal.write(Write::TrimFeed(upto))?;
+            self.journal.write(Write::Meta(TRIMMED, upto))?;
+            batch.trimmed = Some(upto);
+        }
         Ok(())
     }
 
@@ -392,11 +412,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Leaves the mark where it is, so that the next start has little to read.
+    /// Brings the views up and leaves the mark where it is, so that the next start has little to read.
     fn close(&mut self) {
         let position = self.books.low_water(self.last_message);
         let last = self.keys.last();
+        let synced = self.views.take().map_or(self.trimmed, Views::stop);
         let written = self.journal.begin().and_then(|()| {
+            self.journal.write(Write::TrimFeed(synced))?;
+            self.journal.write(Write::Meta(TRIMMED, synced))?;
             self.journal.write(Write::Meta(LOW_WATER, position.0))?;
             self.journal.write(Write::Meta(LAST_KEY, last.0))?;
             self.journal.commit()

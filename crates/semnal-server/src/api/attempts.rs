@@ -2,7 +2,7 @@
 //! attempt, and sending again.
 
 pub(super) mod by_endpoint;
-mod filter;
+pub(super) mod filter;
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use super::messages;
 use super::page::{self, Order};
 use super::query::Params;
 use super::time::Rfc3339;
-use filter::{AttemptKey, Filter};
+use filter::{Filter, MessageAttemptKey};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,7 +84,7 @@ pub(crate) async fn list_by_message(
     mut params: Params,
 ) -> Result<Answer, ApiError> {
     let view = caller.portal(Scope::Read)?;
-    let (limit, cursor) = (params.limit(), params.cursor::<AttemptKey>());
+    let (limit, cursor) = (params.limit(), params.cursor::<MessageAttemptKey>());
     let mut filter = Filter::read(&mut params);
     // A message has one event type: Svix ignores the filter here.
     filter.event_types = None;
@@ -103,8 +103,8 @@ pub(crate) async fn list_by_message(
         Vec::new()
     };
     found.retain(|it| filter.wants(it));
-    found.sort_by_key(AttemptKey::of);
-    let page = page::cut(found, AttemptKey::of, Order::Descending, &cursor, limit);
+    found.sort_by_key(MessageAttemptKey::of);
+    let page = page::cut(found, MessageAttemptKey::of, Order::Descending, &cursor, limit);
     let page = page.map(|it| out(api.store.ids(), application, &it, with_content));
     Ok(Answer::json(StatusCode::OK, &page))
 }
@@ -136,9 +136,8 @@ pub(crate) async fn get(
     if id.delivery.message != message.id {
         return Err(not_found());
     }
-    let found = api.store.read(move |reader| reader.attempts(message.id)).await?;
-    let it = found.iter().find(|it| it.id == id).ok_or_else(not_found)?;
-    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), application, it, true)))
+    let found = api.store.read(move |reader| reader.attempt(id)).await?.ok_or_else(not_found)?;
+    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), application, &found, true)))
 }
 
 /// `POST …/msg/{msg_id}/endpoint/{endpoint_id}/resend`

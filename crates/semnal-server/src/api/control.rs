@@ -196,6 +196,22 @@ pub(super) async fn get_verify(State(api): State<Arc<ApiState>>, caller: Caller)
     Ok(Answer::json(StatusCode::OK, &crate::cli::verify::as_json(&found)))
 }
 
+/// `GET /control/views`: whether the lists are there, and how far they are behind.
+pub(super) async fn get_views(State(api): State<Arc<ApiState>>, caller: Caller) -> Result<Answer, ApiError> {
+    caller.control()?;
+    Ok(Answer::json(StatusCode::OK, &crate::cli::views::as_json(api.store.views_status())))
+}
+
+/// `POST /control/views/rebuild` → 202: builds the lists anew; [`get_views`] tells how far it is.
+pub(super) async fn post_views_rebuild(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+) -> Result<Answer, ApiError> {
+    caller.control()?;
+    api.store.rebuild_views();
+    Ok(Answer::json(StatusCode::ACCEPTED, &crate::cli::views::as_json(api.store.views_status())))
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusOut {

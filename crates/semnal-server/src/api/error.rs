@@ -50,6 +50,11 @@ pub(crate) enum ApiError {
     Invalid(Vec<Problem>),
     /// 503: the disk is full.
     StorageFull,
+    /// 503: the lists are being built from the journal.
+    ViewsBuilding {
+        /// How much is done.
+        percent: u8,
+    },
     /// 503: the server stops, or the configuration changes faster than a message can be matched.
     Unavailable,
     /// 500: our fault; the cause is in the log.
@@ -148,6 +153,11 @@ impl ApiError {
                 "storage_full",
                 "the server's disk is full, nothing was stored; try again later".to_owned(),
             ),
+            ApiError::ViewsBuilding { percent } => (
+                S::SERVICE_UNAVAILABLE,
+                "views_building",
+                format!("lists and statistics are being built anew, {percent} % are done; try again later"),
+            ),
             ApiError::Unavailable => (
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -188,6 +198,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Full => ApiError::StorageFull,
             StoreError::Stopped => ApiError::Unavailable,
+            StoreError::ViewsBuilding { percent } => ApiError::ViewsBuilding { percent },
             StoreError::Change(change) => change.into(),
             other => {
                 tracing::error!(error = &other as &dyn std::error::Error, "a request failed in the store");
@@ -227,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_503_says_when_to_come_back() {
-        for error in [StoreError::Full, StoreError::Stopped] {
+        for error in [StoreError::Full, StoreError::Stopped, StoreError::ViewsBuilding { percent: 5 }] {
             let response = ApiError::from(error).into_response();
             assert_eq!(response.status(), 503);
             assert_eq!(response.headers()[header::RETRY_AFTER], "5");

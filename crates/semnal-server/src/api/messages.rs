@@ -6,11 +6,11 @@ use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::{Application, Scope};
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{ApplicationId, IdCipher, IdKind, Key, MessageId};
+use semnal_core::id::{ApplicationId, IdCipher, IdKind, MessageId};
 use semnal_core::name::{Channel, Uid};
 use semnal_store::message::{Appended, Message, NewMessage};
-use semnal_store::read::MessagePage;
 use semnal_store::store::{ChangePlan, Changed};
+use semnal_store::views::filter::{Found, Kind, MessageFilter, Span};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,7 +24,7 @@ use super::find::{self, Segments};
 use super::idempotency::Idempotency;
 use super::input::Fields;
 use super::message_in::MessageIn;
-use super::page::{self, Cursor, CursorKey, Page};
+use super::page::{self, Page};
 use super::query::Params;
 use super::time::Rfc3339;
 
@@ -35,7 +35,7 @@ const NO_PAYLOAD: &str = "{}";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MessageOut<'a> {
+pub(crate) struct MessageOut<'a> {
     id: String,
     event_type: &'a str,
     event_id: Option<&'a str>,
@@ -49,7 +49,7 @@ pub(crate) fn public_id(ids: &IdCipher, application: ApplicationId, id: MessageI
     ids.encode(IdKind::Message, application.partition(), id.0)
 }
 
-fn out<'a>(ids: &IdCipher, it: &'a Message, payload: Option<&'a RawValue>) -> MessageOut<'a> {
+pub(crate) fn out<'a>(ids: &IdCipher, it: &'a Message, payload: Option<&'a RawValue>) -> MessageOut<'a> {
     let channels = (!it.channels.is_empty()).then(|| it.channels.iter().map(Channel::as_str).collect());
     MessageOut {
         id: public_id(ids, it.application, it.id),
@@ -66,7 +66,7 @@ fn no_payload<'a>() -> &'a RawValue {
 }
 
 /// Returns the stored payload as it is written into an answer: byte for byte.
-fn payload(it: &Message, with_content: bool) -> Option<&RawValue> {
+pub(crate) fn payload(it: &Message, with_content: bool) -> Option<&RawValue> {
     serde_json::from_slice(it.payload.as_ref()).ok().filter(|_| with_content)
 }
 
@@ -207,64 +207,22 @@ pub(crate) async fn list(
     let with_content = params.flag("with_content", true);
     params.finish()?;
     let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
-    let newest = before.map_or(Key(i64::MAX), Key::first_at);
-    let oldest =
-        after.map_or(Key(i64::MIN), |after| Key::first_at(semnal_core::time::UnixMillis(after.0 + 1)));
-    let wanted = move |it: &Message| {
-        it.id.0 < newest
-            && it.id.0 >= oldest
-            && channel.as_ref().is_none_or(|channel| it.channels.contains(channel))
-            && event_types.as_ref().is_none_or(|names| names.contains(&it.event_type))
-    };
-    let start = cursor.clone();
+    let kind = Kind { event_types, channel };
+    let filter = MessageFilter { application, kind, span: Span { after, before } };
+    let slice = page::slice(&cursor, limit);
     let found = api
         .store
-        .read(move |reader| match start {
-            Cursor::Start => reader.messages_of(application, newest, false, limit, wanted),
-            Cursor::After(edge) => reader.messages_of(application, edge.0.min(newest), false, limit, wanted),
-            Cursor::Before(edge) => {
-                let mut found = reader.messages_of(application, edge.0, true, limit, wanted)?;
-                found.messages.reverse();
-                Ok(found)
-            }
+        .list(move |reader| {
+            let Found { items, more_after } = reader.list_messages(&filter, &slice)?;
+            let messages = items.into_iter().map(|id| reader.message(id)).collect::<Result<Vec<_>, _>>()?;
+            // One that was deleted since is not shown.
+            Ok(Found { items: messages.into_iter().flatten().collect(), more_after })
         })
         .await?;
-    let page = page_of(found, &cursor, oldest);
+    let Page { data, iterator, prev_iterator, done } = page::listed(found, |it: &Message| it.id, &cursor);
     let ids = api.store.ids();
-    let Page { data, iterator, prev_iterator, done } = page;
     let data = data.iter().map(|it| out(ids, it, payload(it, with_content))).collect();
     Ok(Answer::json(StatusCode::OK, &Page { data, iterator, prev_iterator, done }))
-}
-
-/// Adds the iterators to what was found.
-fn page_of(found: MessagePage, cursor: &Cursor<MessageId>, oldest: Key) -> Page<Message> {
-    if let Cursor::Before(_) = cursor {
-        // What a previous page ends at follows it.
-        let done = found.messages.is_empty();
-        return page::edges(found.messages, |it| it.id, !found.done, done, cursor);
-    }
-    let done = found.done || found.reached < oldest;
-    let mut page = page::edges(found.messages, |it| it.id, *cursor != Cursor::Start, done, cursor);
-    if !done {
-        // A scan that ended at its limit goes on where it ended, not at the last message that it found.
-        page.iterator = Cursor::After(MessageId(found.reached)).encode();
-    }
-    if let (true, Cursor::After(edge)) = (page.data.is_empty(), cursor) {
-        page.prev_iterator = Cursor::Before(MessageId(Key((edge.0.0 - 1).max(0)))).encode();
-    }
-    page
-}
-
-impl CursorKey for MessageId {
-    const LIST: u8 = b'm';
-    fn to_bytes(&self) -> Vec<u8> {
-        self.0.0.to_be_bytes().to_vec()
-    }
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        // Beyond these a step to either side would not fit.
-        let key = i64::from_be_bytes(bytes.try_into().ok()?);
-        (0..i64::MAX).contains(&key).then_some(MessageId(Key(key)))
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use semnal_core::id::{ApplicationId, EndpointId, Key};
+use semnal_core::id::{ApplicationId, AttemptId, DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::time::UnixMillis;
+use semnal_store::views::filter::{AttemptKey, Direction, Found, Slice};
 use serde::Serialize;
 
 /// 50 items unless told otherwise (Svix API).
@@ -90,6 +92,47 @@ impl<K: CursorKey> Cursor<K> {
     }
 }
 
+/// What a list of the views is sorted by: a page that was found empty needs a place just before an item.
+pub(crate) trait ListedKey: CursorKey + Copy {
+    /// Returns a key that stands right below this one.
+    fn just_below(self) -> Self;
+}
+
+/// Returns the part of a list, newest first, that a page shows.
+pub(crate) fn slice<K: ListedKey>(cursor: &Cursor<K>, limit: usize) -> Slice<K> {
+    match cursor {
+        Cursor::Start => Slice { from: None, direction: Direction::Older, limit },
+        Cursor::After(edge) => Slice { from: Some(*edge), direction: Direction::Older, limit },
+        Cursor::Before(edge) => Slice { from: Some(*edge), direction: Direction::Newer, limit },
+    }
+}
+
+/// Makes a page, newest first, of what was found for its [`slice`].
+pub(crate) fn listed<T, K: ListedKey>(
+    found: Found<T, K>,
+    key: impl Fn(&T) -> K,
+    cursor: &Cursor<K>,
+) -> Page<T> {
+    let Found { mut items, more_after } = found;
+    if let Cursor::Before(_) = cursor {
+        items.reverse();
+        // What a previous page ends at follows it.
+        let done = items.is_empty() && more_after.is_none();
+        let mut page = edges(items, key, false, done, cursor);
+        page.prev_iterator = more_after.and_then(|reached| Cursor::Before(reached).encode());
+        return page;
+    }
+    let mut page = edges(items, key, *cursor != Cursor::Start, more_after.is_none(), cursor);
+    if let Some(reached) = more_after {
+        // A search that ended at its limit goes on where it ended, not at the last item that it found.
+        page.iterator = Cursor::After(reached).encode();
+    }
+    if let (true, Cursor::After(edge)) = (page.data.is_empty(), cursor) {
+        page.prev_iterator = Cursor::Before(edge.just_below()).encode();
+    }
+    page
+}
+
 /// Cuts one page out of a list that is in memory. `items` are ascending by `key`, without duplicates.
 pub(crate) fn cut<T, K: CursorKey>(
     mut items: Vec<T>,
@@ -156,6 +199,70 @@ impl CursorKey for EndpointId {
     }
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(EndpointId(Key(i64::from_be_bytes(bytes.try_into().ok()?))))
+    }
+}
+
+impl CursorKey for MessageId {
+    const LIST: u8 = b'm';
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        // Beyond these a step to either side would not fit.
+        let key = i64::from_be_bytes(bytes.try_into().ok()?);
+        (0..i64::MAX).contains(&key).then_some(MessageId(Key(key)))
+    }
+}
+
+impl ListedKey for MessageId {
+    fn just_below(self) -> Self {
+        MessageId(Key((self.0.0 - 1).max(0)))
+    }
+}
+
+impl CursorKey for DeliveryId {
+    const LIST: u8 = b'd';
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.message.to_bytes(), self.ordinal.to_be_bytes().to_vec()].concat()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (message, ordinal) = bytes.split_at_checked(8)?;
+        let ordinal = u16::from_be_bytes(ordinal.try_into().ok()?);
+        Some(DeliveryId { message: MessageId::from_bytes(message)?, ordinal })
+    }
+}
+
+impl ListedKey for DeliveryId {
+    fn just_below(self) -> Self {
+        match self.ordinal.checked_sub(1) {
+            Some(ordinal) => DeliveryId { ordinal, ..self },
+            None => DeliveryId { message: self.message.just_below(), ordinal: u16::MAX },
+        }
+    }
+}
+
+/// An endpoint's attempts.
+impl CursorKey for AttemptKey {
+    const LIST: u8 = b'x';
+    fn to_bytes(&self) -> Vec<u8> {
+        let number = self.id.number.to_be_bytes();
+        [&self.started_at.0.to_be_bytes()[..], &self.id.delivery.to_bytes(), &number].concat()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (time, rest) = bytes.split_at_checked(8)?;
+        let (delivery, number) = rest.split_at_checked(10)?;
+        let delivery = DeliveryId::from_bytes(delivery)?;
+        let started_at = i64::from_be_bytes(time.try_into().ok()?);
+        let in_range = (0..=UnixMillis::MAX.0).contains(&started_at);
+        let id = AttemptId { delivery, number: u16::from_be_bytes(number.try_into().ok()?) };
+        in_range.then_some(AttemptKey { started_at: UnixMillis(started_at), id })
+    }
+}
+
+impl ListedKey for AttemptKey {
+    fn just_below(self) -> Self {
+        // Numbers start at 1.
+        AttemptKey { id: AttemptId { number: self.id.number.saturating_sub(1), ..self.id }, ..self }
     }
 }
 

@@ -58,21 +58,15 @@ pub(crate) fn matched_from(
     })
 }
 
-/// Returns key and application of messages on one side of a key, without reading their payloads.
-pub(crate) fn message_owners(
-    connection: &Connection,
-    from: Key,
-    newer: bool,
-    limit: usize,
-) -> Result<Vec<(MessageId, ApplicationId)>, StoreError> {
-    let sql = if newer {
-        "select key, application from message where key > ?1 order by key limit ?2"
-    } else {
-        "select key, application from message where key < ?1 order by key desc limit ?2"
-    };
-    collect(connection, sql, params![from.0, limit], |row| {
-        Ok((MessageId(Key(row.get(0)?)), ApplicationId(Key(row.get(1)?))))
-    })
+pub(super) fn read_event_type(key: Key, column: ValueRef<'_>) -> Result<EventTypeName, StoreError> {
+    let corrupt = |what: String| StoreError::Corrupt { table: "message", key: key.0, what };
+    let text = column.as_str().map_err(|e| corrupt(e.to_string()))?;
+    EventTypeName::parse(text).map_err(|e| corrupt(format!("event type {e}")))
+}
+
+pub(super) fn read_channels(column: Option<&str>) -> Result<Vec<Channel>, String> {
+    let names = column.unwrap_or("").split_whitespace().map(Channel::parse);
+    names.collect::<Result<_, _>>().map_err(|e| format!("channel {e}"))
 }
 
 /// Returns the fingerprints of messages after a key: (key, idempotency, event id).
@@ -93,16 +87,14 @@ pub(crate) fn last_message(connection: &Connection) -> Result<Option<Key>, Store
 fn read_message(row: &Row<'_>) -> Result<Message, StoreError> {
     let key: i64 = row.get(0)?;
     let corrupt = |what: String| StoreError::Corrupt { table: "message", key, what };
-    let channels: Option<String> = row.get(4)?;
-    let channels = channels.as_deref().unwrap_or("").split_whitespace().map(Channel::parse);
     let event_id: Option<String> = row.get(3)?;
     Ok(Message {
         id: MessageId(Key(key)),
         application: ApplicationId(Key(row.get(1)?)),
-        event_type: EventTypeName::parse(row.get_ref(2)?.as_str().map_err(|e| corrupt(e.to_string()))?)
-            .map_err(|e| corrupt(format!("event type {e}")))?,
+        event_type: read_event_type(Key(key), row.get_ref(2)?)?,
         event_id: event_id.map(|id| Uid::parse(&id)).transpose().map_err(|e| corrupt(e.to_string()))?,
-        channels: channels.collect::<Result<_, _>>().map_err(|e| corrupt(format!("channel {e}")))?,
+        channels: read_channels(row.get_ref(4)?.as_str_or_null().map_err(|e| corrupt(e.to_string()))?)
+            .map_err(corrupt)?,
         endpoints: read_endpoints(Key(key), row.get_ref(5)?)?,
         idempotency: row.get(6)?,
         event_fingerprint: row.get(7)?,
@@ -114,7 +106,7 @@ fn encode_endpoints(endpoints: &[EndpointId]) -> Vec<u8> {
     endpoints.iter().flat_map(|id| id.0.0.to_be_bytes()).collect()
 }
 
-fn read_endpoints(message: Key, column: ValueRef<'_>) -> Result<Vec<EndpointId>, StoreError> {
+pub(super) fn read_endpoints(message: Key, column: ValueRef<'_>) -> Result<Vec<EndpointId>, StoreError> {
     let corrupt = |what: String| StoreError::Corrupt { table: "message", key: message.0, what };
     let (keys, rest) = column.as_blob().map_err(|e| corrupt(e.to_string()))?.as_chunks::<8>();
     if !rest.is_empty() {
@@ -182,6 +174,24 @@ pub(crate) fn outcomes(
     collect(connection, &sql, params![first.0.0, last.0.0], read_outcome)
 }
 
+pub(super) fn read_verdict(key: i64, code: i64, next_at: Option<i64>) -> Result<Verdict, StoreError> {
+    match (code, next_at) {
+        (0, _) => Ok(Verdict::Delivered),
+        (1, Some(at)) => Ok(Verdict::RetryAt(UnixMillis(at))),
+        (2, _) => Ok(Verdict::Exhausted),
+        (3, _) => Ok(Verdict::Held),
+        _ => Err(StoreError::Corrupt { table: "outcome", key, what: "unknown verdict".into() }),
+    }
+}
+
+/// Returns an attempt.
+pub(crate) fn outcome(connection: &Connection, id: AttemptId) -> Result<Option<Outcome>, StoreError> {
+    let sql =
+        format!("select {OUTCOME_COLUMNS} from outcome where message = ?1 and ordinal = ?2 and number = ?3");
+    let key = params![id.delivery.message.0.0, id.delivery.ordinal, id.number];
+    Ok(collect(connection, &sql, key, read_outcome)?.pop())
+}
+
 fn read_outcome(row: &Row<'_>) -> Result<Outcome, StoreError> {
     let key: i64 = row.get(0)?;
     let corrupt = |what: &str| StoreError::Corrupt { table: "outcome", key, what: what.to_owned() };
@@ -195,14 +205,7 @@ fn read_outcome(row: &Row<'_>) -> Result<Outcome, StoreError> {
         },
         (None, None) => return Err(corrupt("neither status nor cause")),
     };
-    let next_at: Option<i64> = row.get(10)?;
-    let verdict = match (row.get::<_, i64>(9)?, next_at) {
-        (0, _) => Verdict::Delivered,
-        (1, Some(at)) => Verdict::RetryAt(UnixMillis(at)),
-        (2, _) => Verdict::Exhausted,
-        (3, _) => Verdict::Held,
-        _ => return Err(corrupt("unknown verdict")),
-    };
+    let verdict = read_verdict(key, row.get(9)?, row.get(10)?)?;
     let address: Option<String> = row.get(12)?;
     Ok(Outcome {
         id: AttemptId {
@@ -443,7 +446,7 @@ pub(crate) fn meta(connection: &Connection, name: &str) -> Result<Option<Vec<u8>
     Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
 }
 
-fn collect<T>(
+pub(super) fn collect<T>(
     connection: &Connection,
     sql: &str,
     parameters: impl rusqlite::Params,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE];
+const MIGRATIONS: &[&str] = &[BASE, FEED];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -160,6 +160,15 @@ create table answer (
     status integer not null,
     body blob not null
 ) strict, without rowid;
+";
+
+/// Version 2: the feed of the views, see [`crate::views::feed`].
+const FEED: &str = "
+create table feed (
+    position integer primary key,
+    entries integer not null,
+    changes blob not null
+) strict;
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.

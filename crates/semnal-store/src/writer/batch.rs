@@ -40,6 +40,8 @@ pub(super) struct Batch {
     waiting: Vec<Waiting>,
     pub(super) marked: Option<Marked>,
     pub(super) cleaned: bool,
+    /// The feed was trimmed up to here.
+    pub(super) trimmed: Option<i64>,
 }
 
 /// A change of the bookkeeping that takes effect with the commit.
@@ -75,6 +77,7 @@ impl Batch {
             waiting: Vec::new(),
             marked: None,
             cleaned: false,
+            trimmed: None,
         }
     }
 
@@ -376,7 +379,8 @@ impl Writer {
         let outcomes: Vec<Outcome> =
             source.outcomes(id, id)?.into_iter().filter(|o| o.id.delivery == delivery).collect();
         let retry = source.retry(endpoint, delivery)?;
-        let state = derive_state(delivery, outcomes.iter(), retry.as_ref(), source.cut(endpoint)?);
+        let state =
+            derive_state(delivery, outcomes.iter().map(|o| o.verdict), retry.as_ref(), source.cut(endpoint)?);
         if !added && retry.is_none() && !state.is_decided() {
             // It is in the engine's memory: due already, or being sent at this moment.
             return Ok(Resent::Accepted);
@@ -430,6 +434,10 @@ impl Writer {
         }
         if let Some(marked) = batch.marked {
             self.marked = marked;
+        }
+        self.trimmed = batch.trimmed.unwrap_or(self.trimmed);
+        if let (Some(fed), Some(views)) = (self.journal.fed(), &self.views) {
+            views.committed(fed);
         }
         let configuration = batch.changed.then(|| batch.configuration.clone());
         if let Some(configuration) = &configuration {

@@ -26,6 +26,7 @@ use semnal_store::outcome::{Outcome, Report, RetryRow, Trigger, Verdict};
 use semnal_store::read::Delivery;
 use semnal_store::store::{ChangePlan, Changed, Opened, Resent, Store, StoreOptions};
 use semnal_store::verify::Verification;
+use semnal_store::views::progress::Phase;
 use tempfile::TempDir;
 
 use crate::recorder::Recorder;
@@ -103,15 +104,16 @@ impl World {
         self
     }
 
+    /// Starts again after [`World::closed`].
+    pub(crate) fn opened(self) -> World {
+        self.start_again()
+    }
+
     /// Starts again from what is on the disk, as after a power cut. Nothing may be under way.
     pub(crate) fn crash(mut self) -> World {
         if let Backend::Sqlite(old) = &self.backend {
             let image = tempfile::tempdir().unwrap();
-            for entry in old.path().read_dir().unwrap().flatten() {
-                if !entry.file_name().to_string_lossy().ends_with("-shm") {
-                    std::fs::copy(entry.path(), image.path().join(entry.file_name())).unwrap();
-                }
-            }
+            copy(old.path(), image.path());
             self.backend = Backend::Sqlite(image);
         }
         self.crashed.push(self.store.clone());
@@ -224,6 +226,18 @@ impl World {
         self.store.read(question).await.unwrap()
     }
 
+    /// Builds the views anew and waits until they are there.
+    pub(crate) async fn rebuild_views(&self) {
+        self.store.rebuild_views();
+        self.wait_for_views().await;
+    }
+
+    pub(crate) async fn wait_for_views(&self) {
+        while self.store.views_status().0 != Phase::Following {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) async fn verify(&self) -> Verification {
         self.store.verify().await.unwrap()
     }
@@ -251,6 +265,19 @@ impl World {
         });
         drop(begin(change));
         Gate { arrived, open }
+    }
+}
+
+/// Copies a data directory as a power cut leaves it: the shared memory beside a database is gone.
+fn copy(from: &Path, to: &Path) {
+    for entry in from.read_dir().unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

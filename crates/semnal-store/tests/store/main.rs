@@ -13,3 +13,4 @@ mod fixture;
 mod model;
 mod recorder;
 mod verify_breaks;
+mod views;

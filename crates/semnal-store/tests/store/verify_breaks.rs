@@ -63,6 +63,8 @@ async fn check(sql: &str, expected: impl FnOnce(&Ledger) -> Vec<Imbalance>) {
     .fold(sql.to_owned(), |sql, (name, key)| sql.replace(name, &key.0.to_string()));
     let broken = |journal: &rusqlite::Connection| assert_eq!(journal.execute(&sql, []).unwrap(), 1, "{sql}");
     ledger.world = ledger.world.with_closed_journal(broken).await;
+    // So that the views are those of the broken rows, and only the ledger is named.
+    ledger.world.rebuild_views().await;
     let found = ledger.world.verify().await;
     assert_eq!(found.imbalances, expected, "{sql}");
     assert_eq!(found.imbalance_count, expected.len() as u64);
@@ -177,11 +179,13 @@ async fn a_retry_that_no_row_holds_is_named() {
 async fn a_cut_below_a_delivery_does_not_explain_that_it_is_lost() {
     let ledger = ledger().await;
     let (endpoint, waiting) = (ledger.endpoint.0.0, ledger.waiting);
-    let world = ledger.world.with_closed_journal(move |journal| {
+    let broken = move |journal: &rusqlite::Connection| {
         journal.execute("delete from retry", []).unwrap();
         journal.execute("insert into cut values (?1, 5)", [endpoint]).unwrap();
-    });
-    assert_eq!(world.await.verify().await.imbalances, [Imbalance::Unreachable(waiting)]);
+    };
+    let world = ledger.world.with_closed_journal(broken).await;
+    world.rebuild_views().await;
+    assert_eq!(world.verify().await.imbalances, [Imbalance::Unreachable(waiting)]);
 }
 
 #[tokio::test]

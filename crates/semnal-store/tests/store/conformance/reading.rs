@@ -3,11 +3,11 @@
 use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, Key, MessageId};
 use semnal_store::error::StoreError;
-use semnal_store::message::{Message, NewMessage};
+use semnal_store::message::Message;
 use semnal_store::outcome::Verdict;
-use semnal_store::read::MessagePage;
+use semnal_store::views::filter::{Direction, Found, Kind, MessageFilter, Slice, Span};
 
-use crate::fixture::{World, attempt, begin, created, delivery, message, uid};
+use crate::fixture::{World, attempt, begin, created, delivery, message};
 
 on_every_backend! {
     what_does_not_exist_is_none,
@@ -15,7 +15,7 @@ on_every_backend! {
     the_newest_messages_come_first,
     newer_messages_come_oldest_first,
     a_page_goes_on_where_the_one_before_ended,
-    a_page_holds_only_wanted_messages_of_the_application,
+    a_page_holds_only_messages_of_the_application,
     a_page_from_either_end_of_the_keys_is_fine,
     an_error_of_the_question_is_handed_back,
     a_delivery_is_never_seen_between_two_commits,
@@ -24,18 +24,13 @@ on_every_backend! {
 async fn page(
     world: &World,
     application: ApplicationId,
-    from: Key,
-    newer: bool,
+    from: Option<MessageId>,
+    direction: Direction,
     limit: usize,
-) -> MessagePage {
-    let question = move |reader: &semnal_store::read::Reader| {
-        reader.messages_of(application, from, newer, limit, |m| m.event_id.is_none())
-    };
-    world.store.read(question).await.unwrap()
-}
-
-fn ids(page: &MessagePage) -> Vec<MessageId> {
-    page.messages.iter().map(|m| m.id).collect()
+) -> Found<MessageId, MessageId> {
+    let filter = MessageFilter { application, kind: Kind::default(), span: Span::default() };
+    let slice = Slice { from, direction, limit };
+    world.store.list(move |reader| reader.list_messages(&filter, &slice)).await.unwrap()
 }
 
 async fn fill(world: &World, application: ApplicationId, count: usize) -> Vec<MessageId> {
@@ -46,8 +41,8 @@ async fn what_does_not_exist_is_none(world: World) {
     assert_eq!(world.message(MessageId(Key(5))).await, None);
     assert!(world.attempts(MessageId(Key(5))).await.is_empty());
     let application = world.application().await;
-    let found = page(&world, application, Key(i64::MAX - 1), false, 10).await;
-    assert_eq!((found.messages.len(), found.done), (0, true));
+    let found = page(&world, application, None, Direction::Older, 10).await;
+    assert_eq!(found, Found { items: Vec::new(), more_after: None });
 }
 
 async fn attempts_come_by_ordinal_and_number(world: World) {
@@ -67,59 +62,60 @@ async fn attempts_come_by_ordinal_and_number(world: World) {
 async fn the_newest_messages_come_first(world: World) {
     let application = world.application().await;
     let all = fill(&world, application, 3).await;
-    let found = page(&world, application, Key(i64::MAX - 1), false, 10).await;
-    assert_eq!((ids(&found), found.done), (vec![all[2], all[1], all[0]], true));
-    let found = page(&world, application, all[1].0, false, 10).await;
-    assert_eq!(ids(&found), [all[0]]);
+    let found = page(&world, application, None, Direction::Older, 10).await;
+    assert_eq!(found, Found { items: vec![all[2], all[1], all[0]], more_after: None });
+    let found = page(&world, application, Some(all[1]), Direction::Older, 10).await;
+    assert_eq!(found.items, [all[0]]);
 }
 
 async fn newer_messages_come_oldest_first(world: World) {
     let application = world.application().await;
     let all = fill(&world, application, 3).await;
-    let found = page(&world, application, all[0].0, true, 10).await;
-    assert_eq!((ids(&found), found.done), (vec![all[1], all[2]], true));
+    let found = page(&world, application, Some(all[0]), Direction::Newer, 10).await;
+    assert_eq!(found, Found { items: vec![all[1], all[2]], more_after: None });
 }
 
 async fn a_page_goes_on_where_the_one_before_ended(world: World) {
     let application = world.application().await;
     let mut all = fill(&world, application, 7).await;
-    for newer in [true, false] {
-        let (mut seen, mut from) = (Vec::new(), if newer { Key(0) } else { Key(i64::MAX - 1) });
+    for direction in [Direction::Newer, Direction::Older] {
+        let (mut seen, mut from) = (Vec::new(), None);
         loop {
-            let found = page(&world, application, from, newer, 3).await;
-            assert!(found.messages.len() <= 3);
-            seen.extend(ids(&found));
-            if found.done {
+            let found = page(&world, application, from, direction, 3).await;
+            assert!(found.items.len() <= 3);
+            seen.extend(found.items);
+            from = found.more_after;
+            if from.is_none() {
                 break;
             }
-            from = found.reached;
         }
         assert_eq!(seen, all);
         all.reverse();
     }
 }
 
-async fn a_page_holds_only_wanted_messages_of_the_application(world: World) {
+async fn a_page_holds_only_messages_of_the_application(world: World) {
     let (first, second) = (world.application().await, world.application().await);
     let mut wanted = Vec::new();
-    for n in 0..4 {
+    for _ in 0..4 {
         wanted.extend(fill(&world, first, 1).await);
         fill(&world, second, 1).await;
-        let unwanted = NewMessage { event_id: Some(uid(&format!("e{n}"))), ..message(first, &[]) };
-        world.append_one(unwanted).await;
     }
-    let found = page(&world, first, Key(0), true, 4).await;
-    assert_eq!(ids(&found), wanted);
+    let found = page(&world, first, None, Direction::Newer, 4).await;
+    assert_eq!(found, Found { items: wanted, more_after: None });
 }
 
 async fn a_page_from_either_end_of_the_keys_is_fine(world: World) {
     let application = world.application().await;
     let all = fill(&world, application, 1).await;
-    for (from, newer, expected) in
-        [(i64::MAX, true, 0), (i64::MAX, false, 1), (i64::MIN, true, 1), (i64::MIN, false, 0)]
-    {
-        let found = page(&world, application, Key(from), newer, 10).await;
-        assert_eq!(found.messages.len(), expected, "from {from}, newer {newer}");
+    for (from, direction, expected) in [
+        (i64::MAX - 1, Direction::Newer, 0),
+        (i64::MAX - 1, Direction::Older, 1),
+        (0, Direction::Newer, 1),
+        (0, Direction::Older, 0),
+    ] {
+        let found = page(&world, application, Some(MessageId(Key(from))), direction, 10).await;
+        assert_eq!(found.items.len(), expected, "from {from}, {direction:?}");
     }
     assert_eq!(all.len(), 1);
 }
