@@ -19,7 +19,9 @@ use crate::message::{FingerprintRow, Matched, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::narrow::{self, Gist, Heading};
 use crate::sqlite::{self, rows};
-use crate::views::filter::{AttemptFilter, AttemptKey, DeliveryFilter, Found, Listed, MessageFilter, Slice};
+use crate::views::filter::{
+    AttemptFilter, AttemptKey, DeliveryFilter, Direction, Found, Listed, MessageFilter, Slice,
+};
 use crate::views::reader::DayReader;
 use crate::views::statistics::{self, Counts, Totals};
 use crate::views::{list, scan};
@@ -190,7 +192,7 @@ impl Reader {
         slice: &Slice<MessageId>,
     ) -> Result<Found<MessageId, MessageId>, StoreError> {
         match &self.views {
-            Some(views) => list::messages(views, filter, slice),
+            Some(views) => list::messages(views, &self.source(), filter, slice),
             None => scan::messages(&self.source(), filter, slice),
         }
     }
@@ -333,7 +335,9 @@ impl ReadSource<'_> {
         limit: usize,
     ) -> Result<Vec<Heading>, StoreError> {
         match self {
-            ReadSource::Sqlite(connection) => narrow::headings(connection, first, last, limit),
+            ReadSource::Sqlite(connection) => {
+                narrow::headings(connection, first, last, Direction::Newer, limit)
+            }
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
                 Ok(tables.messages.range(first..=last).take(limit).map(|(_, m)| Heading::of(m)).collect())

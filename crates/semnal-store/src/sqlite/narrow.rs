@@ -9,6 +9,7 @@ use super::rows::{collect, read_channels, read_endpoints, read_event_type, read_
 use crate::error::StoreError;
 use crate::message::Message;
 use crate::outcome::{Outcome, Verdict};
+use crate::views::filter::Direction;
 
 /// A message without its payload: what lists and counts go by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +34,20 @@ impl Heading {
     }
 }
 
-/// Returns the headings of messages in a key range, oldest first, without reading their payloads.
+const HEADINGS: &str = "select key, application, event_type, channels, endpoints from message
+    where key between ?1 and ?2 order by key limit ?3";
+const HEADINGS_NEWEST_FIRST: &str = "select key, application, event_type, channels, endpoints from message
+    where key between ?1 and ?2 order by key desc limit ?3";
+
+/// Returns the headings of messages in a key range, without reading their payloads.
 pub(crate) fn headings(
     connection: &Connection,
     first: MessageId,
     last: MessageId,
+    direction: Direction,
     limit: usize,
 ) -> Result<Vec<Heading>, StoreError> {
-    let sql = "select key, application, event_type, channels, endpoints from message
-        where key between ?1 and ?2 order by key limit ?3";
+    let sql = if direction == Direction::Newer { HEADINGS } else { HEADINGS_NEWEST_FIRST };
     collect(connection, sql, params![first.0.0, last.0.0, limit], |row| {
         let key = Key(row.get(0)?);
         let corrupt = |what: String| StoreError::Corrupt { table: "message", key: key.0, what };

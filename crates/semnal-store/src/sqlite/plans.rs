@@ -12,6 +12,7 @@ use semnal_core::time::UnixMillis;
 use super::{SqliteJournal, narrow, rows};
 use crate::error::StoreError;
 use crate::outcome::{RetryRow, Trigger, due_cursor_at};
+use crate::views::filter::Direction;
 
 const ENDPOINT: EndpointId = EndpointId(Key(5));
 const DELIVERY: DeliveryId = DeliveryId { message: MessageId(Key(7)), ordinal: 0 };
@@ -55,7 +56,9 @@ fn pages_of_messages_follow_the_key_without_sorting() {
     let beyond = "SEARCH message USING INTEGER PRIMARY KEY (rowid>?)";
     let between = "SEARCH message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
     check(|c| rows::matched_from(c, Key(1), 10), &[beyond]);
-    check(|c| narrow::headings(c, DELIVERY.message, DELIVERY.message, 10), &[between]);
+    for direction in [Direction::Older, Direction::Newer] {
+        check(|c| narrow::headings(c, DELIVERY.message, DELIVERY.message, direction, 10), &[between]);
+    }
     check(|c| rows::fingerprints_after(c, Key(1), 10), &[beyond]);
 }
 

@@ -194,6 +194,19 @@ pub(crate) fn read(
     Ok(rows)
 }
 
+/// Returns the first message that was appended after a position: all that come later have greater keys.
+pub(crate) fn first_message_after(
+    connection: &Connection,
+    position: i64,
+) -> Result<Option<MessageId>, StoreError> {
+    let rows = read(connection, position, usize::MAX)?;
+    let mut entries = rows.iter().flat_map(|row| &row.entries);
+    Ok(entries.find_map(|entry| match entry {
+        Entry::Messages(first, _) => Some(*first),
+        _ => None,
+    }))
+}
+
 /// Returns how many entries the rows after a position and up to another have together.
 pub(crate) fn entries_between(connection: &Connection, after: i64, last: i64) -> Result<u64, StoreError> {
     let sql = "select coalesce(sum(entries), 0) from feed where position > ?1 and position <= ?2";

@@ -12,6 +12,7 @@ use semnal_core::time::UnixMillis;
 
 use super::apply::State;
 use super::day::Day;
+use super::feed;
 use super::files::find_type;
 use super::filter::{
     AttemptFilter, AttemptKey, DeliveriesOf, DeliveryFilter, Direction, Found, Kind, Listed, MessageFilter,
@@ -19,6 +20,8 @@ use super::filter::{
 };
 use super::reader::DayReader;
 use crate::error::StoreError;
+use crate::read::ReadSource;
+use crate::sqlite::narrow;
 
 /// 20,000 rows are looked at for one page at most: a few milliseconds.
 pub(crate) const LOOKED_AT_MAX: usize = 20_000;
@@ -118,24 +121,62 @@ fn days(reader: &DayReader, span: Span, from: Option<UnixMillis>, direction: Dir
     days
 }
 
-/// Lists messages of an application.
+/// Lists messages of an application. Those that the files do not have yet, such as on a full disk, are read from the
+/// journal.
 pub(crate) fn messages(
     reader: &DayReader,
+    journal: &ReadSource<'_>,
     filter: &MessageFilter,
     slice: &Slice<MessageId>,
 ) -> Result<Found<MessageId, MessageId>, StoreError> {
     let mut walk = Walk::new(slice.limit);
     let (low, high) = bounds(filter.span, slice);
+    let unlisted = unlisted(reader, journal)?;
+    let border = unlisted.map_or(high, |first| high.min(first.0));
+    let latest = (low.max(Key(border.0 - 1)), high);
+    if slice.direction == Direction::Older && border < high {
+        messages_of_journal(&mut walk, journal, filter, latest, slice.direction)?;
+    }
     for day in days(reader, filter.span, slice.from.map(|id| id.0.time()), slice.direction) {
         if walk.ended {
             break;
         }
         reader.with(day, |connection| {
             let Some(kind) = KindInFile::of(&filter.kind, connection)? else { return Ok(()) };
-            messages_of_day(&mut walk, connection, filter, &kind, (low, high), slice.direction)
+            messages_of_day(&mut walk, connection, filter, &kind, (low, border), slice.direction)
         })?;
     }
+    if slice.direction == Direction::Newer && border < high && !walk.ended {
+        messages_of_journal(&mut walk, journal, filter, latest, slice.direction)?;
+    }
     Ok(walk.found())
+}
+
+/// Returns the first message that the files may not have.
+fn unlisted(reader: &DayReader, journal: &ReadSource<'_>) -> Result<Option<MessageId>, StoreError> {
+    match (reader.behind(), journal) {
+        (Some(position), ReadSource::Sqlite(connection)) => feed::first_message_after(connection, position),
+        _ => Ok(None),
+    }
+}
+
+fn messages_of_journal(
+    walk: &mut Walk<MessageId, MessageId>,
+    journal: &ReadSource<'_>,
+    filter: &MessageFilter,
+    (low, high): (Key, Key),
+    direction: Direction,
+) -> Result<(), StoreError> {
+    let ReadSource::Sqlite(connection) = journal else { return Ok(()) };
+    let (first, last) = (MessageId(Key(low.0 + 1)), MessageId(Key(high.0 - 1)));
+    for heading in narrow::headings(connection, first, last, direction, LOOKED_AT_MAX)? {
+        if walk.ended {
+            break;
+        }
+        let wanted = heading.application == filter.application && filter.kind.wants(&heading);
+        walk.look(heading.id, wanted.then_some(heading.id));
+    }
+    Ok(())
 }
 
 /// Returns the keys between which a slice of the span lies, both exclusive.

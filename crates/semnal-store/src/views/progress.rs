@@ -149,6 +149,12 @@ impl Progress {
         self.synced.load(Ordering::Acquire)
     }
 
+    /// Returns the position that was applied last, when more was committed since.
+    pub(super) fn behind(&self) -> Option<i64> {
+        let committed = self.state.lock().committed;
+        Some(self.reached()).filter(|reached| *reached < committed)
+    }
+
     /// Returns the position that was applied last.
     pub(super) fn reached(&self) -> i64 {
         *self.reached.borrow()

@@ -39,6 +39,11 @@ impl DayReader {
         self.progress.days(first, last)
     }
 
+    /// Returns the position of the feed up to which the files are; `None` when that is all there is.
+    pub(super) fn behind(&self) -> Option<i64> {
+        self.progress.behind()
+    }
+
     /// Asks the file of a day.
     pub(super) fn with<T>(
         &self,

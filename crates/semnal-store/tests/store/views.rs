@@ -370,3 +370,27 @@ async fn a_list_of_many_days_goes_through_their_files() {
     let found = told.ask(move |reader| reader.list_messages(&filter, &slice)).await;
     assert_eq!(found.items, [expected[10]]);
 }
+
+#[tokio::test]
+async fn messages_are_listed_although_the_views_cannot_be_written() {
+    let told = Told::new(World::sqlite()).await;
+    let filter =
+        MessageFilter { application: told.application, kind: Kind::default(), span: Span::default() };
+    let mut expected = vec![told.world.append_one(message(told.application, &[])).await.id];
+    assert_eq!(walk!(told, list_messages, filter, Direction::Newer), expected);
+    // As on a full disk: the one that writes the views waits.
+    let views = told.world.path().join("views");
+    let file = views.read_dir().unwrap().flatten().map(|e| e.path()).find(|p| p.extension().unwrap() == "db");
+    let hindrance = rusqlite::Connection::open(file.unwrap()).unwrap();
+    hindrance.execute_batch("begin immediate").unwrap();
+    for _ in 0..7 {
+        expected.push(told.world.append_one(message(told.application, &[])).await.id);
+    }
+    for direction in [Direction::Newer, Direction::Older] {
+        assert_eq!(walk!(told, list_messages, filter, direction), expected);
+        expected.reverse();
+    }
+    hindrance.execute_batch("rollback").unwrap();
+    told.world.assert_balanced().await;
+    assert_eq!(walk!(told, list_messages, filter, Direction::Newer), expected);
+}
