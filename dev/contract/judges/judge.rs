@@ -1,4 +1,4 @@
-//! See judge.py. Built with the example's package.
+//! See judge.py. Compiles the example's verify.rs in.
 
 #[path = "../../../docs/examples/verify/rust/src/verify.rs"]
 mod verify;
