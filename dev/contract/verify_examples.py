@@ -66,7 +66,7 @@ def judge_command(language: str) -> list[str]:
         case "ruby":
             return [runtime("ruby"), str(JUDGES / "judge.rb")]
         case "go":
-            return [str(go_binary(str(JUDGES / "judge.go")))]
+            return [str(go_binary(JUDGES / "judge.go"))]
         case _:
             return [str(rust_binary("verify-webhooks-judge"))]
 
@@ -82,7 +82,7 @@ def receiver_command(language: str, port: int) -> list[str]:
         case "ruby":
             return [runtime("ruby"), "receiver.rb"]
         case "go":
-            return [str(go_binary(str(EXAMPLES / "go/main.go")))]
+            return [str(go_binary(EXAMPLES / "go/main.go"))]
         case _:
             return [str(rust_binary("verify-webhooks"))]
 
@@ -94,14 +94,23 @@ def runtime(name: str) -> str:
 
 
 @functools.cache
-def go_binary(main_file: str) -> Path:
+def build_directory() -> tempfile.TemporaryDirectory:
+    """A directory that is removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="semnal-go-")
+
+
+@functools.cache
+def go_binary(main_file: Path) -> Path:
     """Compiles the example's verify.go with one file that has a `main`, by whichever Go compiler there is."""
-    out = Path(tempfile.mkdtemp(prefix="semnal-go-")) / "program"
-    files = [str(EXAMPLES / "go/verify.go"), main_file]
-    compiler = ["go", "build", "-o"] if shutil.which("go") else [runtime("gccgo"), "-o"]
-    done = subprocess.run([*compiler, str(out), *files], capture_output=True, text=True, timeout=COMMAND_SECONDS)
+    directory = Path(build_directory().name) / main_file.stem
+    directory.mkdir()
+    # `go` wants the files of a program in one directory.
+    sources = [shutil.copy(file, directory) for file in (EXAMPLES / "go/verify.go", main_file)]
+    compiler = ["go", "build"] if shutil.which("go") else [runtime("gccgo")]
+    command = [*compiler, "-o", str(directory / "program"), *sources]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == 0, done.stderr
-    return out
+    return directory / "program"
 
 
 def rust_binary(name: str) -> Path:
