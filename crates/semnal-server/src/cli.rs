@@ -4,6 +4,7 @@ mod check_url;
 mod demo;
 mod doctor;
 mod keys;
+mod reference;
 mod send;
 mod show;
 pub(crate) mod verify;
@@ -95,7 +96,11 @@ enum Command {
     CheckUrl(check_url::CheckUrlArguments),
     /// Print the effective settings with the origin of each
     #[command(after_help = "Example:\n  SEMNAL_ATTEMPT_TIMEOUT=5s semnal config")]
-    Config,
+    Config {
+        /// Print what every setting means instead, as the page docs/configuration.md
+        #[arg(long)]
+        reference: bool,
+    },
     /// Check the machine and the data directory
     #[command(
         after_help = "Exit code 0 when nothing is in the way, 1 when something is.\n\nExample:\n  semnal doctor --data-dir /var/lib/semnal"
@@ -163,7 +168,8 @@ fn dispatch(context: &Context, command: Command) -> End {
         Command::Verify => in_runtime(2, verify::verify(context)),
         Command::Views(command) => in_runtime(2, views::views(context, command)),
         Command::CheckUrl(arguments) => in_runtime(1, check_url::check_url(context, arguments)),
-        Command::Config => show::config(context),
+        Command::Config { reference: true } => print(&reference::page(&Arguments::command())),
+        Command::Config { reference: false } => show::config(context),
         Command::Doctor => in_runtime(1, doctor::doctor(context)),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -245,6 +245,52 @@ mod tests {
         }
     }
 
+    /// One of each variant. Whoever adds one is sent here by the compiler, and to docs/api.md by the test below.
+    fn every_error() -> Vec<ApiError> {
+        use ApiError as E;
+        let all = vec![
+            E::Authentication(""),
+            E::Forbidden(""),
+            E::NotFound(String::new()),
+            E::MethodNotAllowed,
+            E::BodyTimeout,
+            E::BodyCutOff,
+            E::Conflict(String::new()),
+            E::BodyTooLarge { bytes_max: 0 },
+            E::InvalidJson { line: 1, column: 1 },
+            E::Invalid(Vec::new()),
+            E::StorageFull,
+            E::Unavailable,
+            E::Internal,
+        ];
+        for error in &all {
+            match error {
+                E::Authentication(_) | E::Forbidden(_) | E::NotFound(_) | E::MethodNotAllowed => {}
+                E::BodyTimeout | E::BodyCutOff | E::Conflict(_) | E::BodyTooLarge { .. } => {}
+                E::InvalidJson { .. } | E::Invalid(_) | E::StorageFull | E::Unavailable | E::Internal => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_api_guide_lists_every_status_and_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+        let guide = std::fs::read_to_string(path).unwrap();
+        let errors = guide.split("\n## Errors\n").nth(1).unwrap().split("\n## ").next().unwrap();
+        let start = |line: &str| line.splitn(4, '|').take(3).collect::<Vec<_>>().join("|");
+        let has_status = |line: &&str| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit();
+        let mut listed: Vec<String> = errors.lines().filter(has_status).map(start).collect();
+        let row = |error: &ApiError| match (error, error.parts()) {
+            (ApiError::Invalid(_), (status, ..)) => format!("| {} | – ", status.as_u16()),
+            (_, (status, code, _)) => format!("| {} | `{code}` ", status.as_u16()),
+        };
+        let mut made: Vec<String> = every_error().iter().map(row).collect();
+        listed.sort();
+        made.sort();
+        assert_eq!(listed, made, "the table under Errors in docs/api.md is not what this file has");
+    }
+
     #[test]
     fn a_long_text_is_repeated_in_part() {
         let ApiError::NotFound(detail) = ApiError::not_found("application", &"ș".repeat(5_000)) else {
