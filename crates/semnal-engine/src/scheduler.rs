@@ -158,9 +158,9 @@ impl Scheduler {
 
     /// Tells whether an endpoint takes bulk work: it has little waiting, or holds what it has in the store anyway.
     pub(crate) fn takes_bulk(&self, endpoint: EndpointId) -> bool {
-        self.lanes.get(&endpoint).is_none_or(|lane| {
-            lane.holds() || (!lane.backlog.exists && lane.queue.len() < WINDOW_MIN)
-        })
+        self.lanes
+            .get(&endpoint)
+            .is_none_or(|lane| lane.holds() || (!lane.backlog.exists && lane.queue.len() < WINDOW_MIN))
     }
 
     fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {

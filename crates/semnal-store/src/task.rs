@@ -4,9 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use semnal_core::id::{
-    ApplicationId, DeliveryId, EndpointId, Key, MessageId, OrganisationId, TaskId,
-};
+use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId, OrganisationId, TaskId};
 use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::time::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -309,8 +307,7 @@ impl Selection {
         let types = |names: Vec<String>| {
             names.iter().map(|name| EventTypeName::parse(name)).collect::<Result<BTreeSet<_>, _>>()
         };
-        let state =
-            |code| State::of_code(code).ok_or_else(|| format!("no state has the number {code}"));
+        let state = |code| State::of_code(code).ok_or_else(|| format!("no state has the number {code}"));
         Ok(Selection {
             since: UnixMillis(stored.since),
             until: UnixMillis(stored.until),

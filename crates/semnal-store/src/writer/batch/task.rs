@@ -97,7 +97,8 @@ impl Writer {
             Some(endpoint) => {
                 debug_assert!(step.deliveries.len() + step.messages.len() <= STEP_DELIVERIES_MAX);
                 for delivery in &step.deliveries {
-                    task.sent += u64::from(self.send_selected(batch, endpoint.id, *delivery, &task.selection)?);
+                    task.sent +=
+                        u64::from(self.send_selected(batch, endpoint.id, *delivery, &task.selection)?);
                 }
                 for message in &step.messages {
                     task.sent += u64::from(self.send_missing(batch, &endpoint, *message, &task.asked_by)?);
@@ -206,7 +207,9 @@ impl Writer {
             return Ok(Ended::Before(task.status));
         }
         match end {
-            TaskEnd::Finished(result) => task = Task { status: TaskStatus::Finished, result: Some(result), ..task },
+            TaskEnd::Finished(result) => {
+                task = Task { status: TaskStatus::Finished, result: Some(result), ..task }
+            }
             TaskEnd::Failed(error) => task = Task { status: TaskStatus::Failed, error: Some(error), ..task },
             TaskEnd::Cancelled(error) => {
                 task = Task { status: TaskStatus::Cancelled, error: Some(error), ..task }
