@@ -1,5 +1,6 @@
 //! Background tasks: each step is in one transaction with its cursor.
 
+use semnal_core::configuration::Change;
 use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, TaskId};
 use semnal_core::name::EventTypeName;
@@ -14,7 +15,7 @@ use semnal_store::task::{
 use semnal_store::views::apply::State;
 use semnal_store::views::filter::{Direction, Found, Slice};
 
-use crate::fixture::{START, World, attempt, delivery, message, organisation};
+use crate::fixture::{START, World, attempt, delivery, endpoint, message, organisation};
 
 on_every_backend! {
     a_step_sends_again_and_moves_the_cursor_in_one_transaction,
@@ -188,11 +189,15 @@ async fn a_missing_delivery_is_added_once_and_only_where_the_endpoint_matches(wo
     let (had, new) = (endpoints[0], endpoints[1]);
     let lacking = world.append_one(message(application, &[had])).await;
     let having = world.append_one(message(application, &[had, new])).await;
-    let mut other = message(world.application().await, &[]);
-    other.event_type = EventTypeName::parse("other").unwrap();
-    let foreign = world.append_one(other).await;
-    let ids = vec![lacking.id, having.id, foreign.id];
-    for (expected, deliveries) in [(u64::from(lacking.application == foreign.application) + 1, 2), (0, 2)] {
+    let mut unwanted = message(application, &[had]);
+    unwanted.event_type = EventTypeName::parse("other").unwrap();
+    let unwanted = world.append_one(unwanted).await;
+    let foreign = world.append_one(message(world.application().await, &[])).await;
+    let mut narrow = endpoint(new, application);
+    narrow.event_types = Some([lacking.event_type.clone()].into());
+    world.apply(vec![Change::PutEndpoint(Box::new(narrow))]).await;
+    let ids = vec![lacking.id, having.id, unwanted.id, foreign.id];
+    for expected in [1, 0] {
         let (id, _) = start(&world, (application, new), TaskKind::ReplayMissing, selection(None), None).await;
         let it = Step {
             to: Some(delivery(&foreign, u16::MAX)),
@@ -202,11 +207,13 @@ async fn a_missing_delivery_is_added_once_and_only_where_the_endpoint_matches(wo
         };
         assert_eq!(step(&world, id, it).await, Stepped::Taken(TaskStatus::Finished));
         assert_eq!(task(&world, id).await.sent, expected);
-        assert_eq!(world.deliveries(lacking.id).await.len(), deliveries);
+        assert_eq!(world.deliveries(lacking.id).await.len(), 2);
     }
     let added = &world.deliveries(lacking.id).await[1];
     assert_eq!((added.endpoint, added.state), (new, DeliveryState::Pending(Progress::default())));
-    assert_eq!(world.deliveries(having.id).await.len(), 2);
+    for (id, deliveries) in [(having.id, 2), (unwanted.id, 1), (foreign.id, 0)] {
+        assert_eq!(world.deliveries(id).await.len(), deliveries);
+    }
     world.assert_balanced().await;
     let world = world.crash();
     world.report(vec![attempt(delivery(&lacking, 1), new, 1, Verdict::Delivered, true)]).await;
@@ -237,7 +244,6 @@ async fn an_organisation_has_a_limited_number_of_running_tasks(world: World) {
     world.store.end_task(last, TaskEnd::Finished("{}".into())).await.unwrap();
     assert_eq!(more().await, Started::Running);
     // Ended ones are forgotten after 90 days.
-    let world = world;
     world.advance_ms(91 * 86_400_000);
     let first = world.store.read(|reader| reader.running_tasks(1)).await.unwrap()[0].id;
     world.store.end_task(first, TaskEnd::Failed("no".into())).await.unwrap();
