@@ -66,6 +66,8 @@ typed_keys! {
     MessageId;
     /// Key of an API key.
     ApiKeyId;
+    /// Key of a background task.
+    TaskId;
 }
 
 impl ApplicationId {
@@ -111,6 +113,8 @@ pub enum IdKind {
     Attempt,
     /// `key_`
     ApiKey,
+    /// `qtask_`
+    Task,
 }
 
 impl IdKind {
@@ -123,6 +127,7 @@ impl IdKind {
             IdKind::Message => "msg_",
             IdKind::Attempt => "atmpt_",
             IdKind::ApiKey => "key_",
+            IdKind::Task => "qtask_",
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointState};
-use semnal_core::id::{DeliveryId, IdCipher};
+use semnal_core::id::{DeliveryId, EndpointId, IdCipher};
 use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::observer::{Committed, Loaded, Observer};
@@ -108,6 +108,12 @@ impl Engine {
     /// Returns figures.
     pub fn status(&self) -> Status {
         self.inner.scheduler.lock().status()
+    }
+
+    /// Tells whether an endpoint takes more work of the kind that can wait: bulk work that is given only then does not
+    /// stand before new events.
+    pub fn takes_bulk(&self, endpoint: EndpointId) -> bool {
+        self.inner.scheduler.lock().takes_bulk(endpoint)
     }
 
     /// Returns a token that is cancelled when the store has stopped for good.
@@ -277,9 +283,7 @@ impl Observer for Inner {
         for found in batch.recovered {
             scheduler.offer_fresh(found.endpoint, found.delivery, None, now);
         }
-        for row in batch.resent {
-            scheduler.resent(row, now);
-        }
+        scheduler.resent(batch.resent, now);
         drop(scheduler);
         self.work.notify_one();
         self.changed.notify_waiters();

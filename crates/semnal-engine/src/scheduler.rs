@@ -8,7 +8,7 @@
 mod confirm;
 pub mod work;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +72,13 @@ pub(crate) struct Scheduler {
     swept_at: UnixMillis,
 }
 
+/// Where an item joins its endpoint's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Front,
+    Back,
+}
+
 /// The ready endpoints of an application.
 #[derive(Default)]
 struct Ring {
@@ -133,13 +140,27 @@ impl Scheduler {
         let progress = Progress::default();
         let (trigger, since) = (Trigger::Scheduled, Key::default());
         let item = Item { delivery, progress, trigger, has_row: false, since, message, offered_at: now };
-        self.offer(endpoint, item, now);
+        self.offer(endpoint, item, Place::Back, now);
     }
 
-    /// Takes a row that a person's request made due; what is in memory already is due already.
-    pub(crate) fn resent(&mut self, row: &RetryRow, now: UnixMillis) {
-        self.timers.retain(|_, timer| timer.delivery != row.delivery || timer.endpoint != row.endpoint);
-        self.offer_row(row, now);
+    /// Takes rows that a person's request made due; what is in memory already is due already.
+    pub(crate) fn resent(&mut self, rows: &[RetryRow], now: UnixMillis) {
+        if rows.is_empty() {
+            return;
+        }
+        // There may be many of both: the timers are gone through once.
+        let again: HashSet<_> = rows.iter().map(|row| (row.endpoint, row.delivery)).collect();
+        self.timers.retain(|_, timer| !again.contains(&(timer.endpoint, timer.delivery)));
+        for row in rows {
+            self.offer_row(row, now);
+        }
+    }
+
+    /// Tells whether an endpoint takes bulk work: it has little waiting, or holds what it has in the store anyway.
+    pub(crate) fn takes_bulk(&self, endpoint: EndpointId) -> bool {
+        self.lanes
+            .get(&endpoint)
+            .is_none_or(|lane| lane.holds() || (!lane.backlog.exists && lane.queue.len() < WINDOW_MIN))
     }
 
     fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {
@@ -152,10 +173,12 @@ impl Scheduler {
             message: None,
             offered_at: now,
         };
-        self.offer(row.endpoint, item, now);
+        // A person waits for one with a time; one out of a backlog is one of many.
+        let is_urgent = row.trigger == Trigger::Manual && row.due_at.is_some();
+        self.offer(row.endpoint, item, if is_urgent { Place::Front } else { Place::Back }, now);
     }
 
-    fn offer(&mut self, endpoint: EndpointId, mut item: Item, now: UnixMillis) {
+    fn offer(&mut self, endpoint: EndpointId, mut item: Item, place: Place, now: UnixMillis) {
         let window = self.window();
         let Some(lane) = lane(&mut self.lanes, &self.configuration, &self.form, endpoint, now) else {
             self.reports.push(Report::Forget { delivery: item.delivery, has_row: item.has_row });
@@ -164,7 +187,6 @@ impl Scheduler {
         if item.has_row && lane.with_row.contains(&item.delivery) {
             return;
         }
-        let manual = item.trigger == Trigger::Manual;
         // Behind a backlog comes more backlog, so that an endpoint's work keeps its order. A person's request does
         // not wait behind it.
         let behind = lane.backlog.exists && !item.has_row;
@@ -182,10 +204,9 @@ impl Scheduler {
             self.payload_bytes += bytes;
         }
         self.items += 1;
-        if manual {
-            lane.queue.push_front(item)
-        } else {
-            lane.queue.push_back(item)
+        match place {
+            Place::Front => lane.queue.push_front(item),
+            Place::Back => lane.queue.push_back(item),
         }
         self.wake(endpoint, now);
     }

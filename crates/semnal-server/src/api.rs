@@ -8,6 +8,7 @@ mod answer;
 mod applications;
 mod attempts;
 mod auth;
+mod background_tasks;
 mod body;
 pub(crate) mod control;
 mod endpoint_headers;
@@ -36,7 +37,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use http::Uri;
 use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint_url::UrlRules;
@@ -121,6 +122,20 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate", post(endpoint_secrets::rotate))
         .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/stats", get(endpoint_stats::get))
         .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/msg", get(endpoint_messages::list))
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/recover", post(background_tasks::endpoint::recover))
+        .at(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
+            post(background_tasks::endpoint::replay_missing),
+        )
+        .at(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}/bulk-replay",
+            post(background_tasks::endpoint::bulk_replay),
+        )
+        .at("/api/v1/background-task", get(background_tasks::list))
+        .at("/api/v1/background-task/{task_id}", get(background_tasks::get))
+        .at("/api/v1/background-task/{task_id}/cancel", post(background_tasks::cancel))
+        .at("/api/v1/stats/usage/app", post(background_tasks::usage::applications))
+        .at("/api/v1/stats/usage/event-types", put(background_tasks::usage::event_types))
         .at("/api/v1/app/{app_id}/msg", get(messages::list).post(messages::create))
         .at("/api/v1/app/{app_id}/msg/{msg_id}", get(messages::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))

@@ -8,6 +8,7 @@ mod keys;
 mod listener;
 mod seed;
 mod serve;
+mod tasks;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -26,6 +26,7 @@ use crate::api::{self, ApiState, Limits, Trust};
 use crate::configuration::Settings;
 use crate::listener::{self, ListenerLimits};
 use crate::seed;
+use crate::tasks::TaskRunner;
 
 /// 4,096 connections to receivers are open at once, idle ones included.
 const OPEN_CONNECTIONS_MAX: usize = 4_096;
@@ -117,6 +118,7 @@ impl Server {
         let state = Arc::new(api_state(settings, &store, policy, url_rules));
         let shutdown = CancellationToken::new();
         let listeners = TaskTracker::new();
+        run_tasks(&store, &engine, &shutdown, &listeners);
         let control = control_listener(data_dir)?;
         let limits = ListenerLimits::default();
         let served = [(listener::Listener::Tcp(listener), Trust::Network), (control, Trust::ControlSocket)];
@@ -148,6 +150,18 @@ impl Server {
         self.engine.stop().await;
         self.store.stop().await;
     }
+}
+
+/// Starts to run background tasks. When that ends by a panic the server has to end: it would take tasks and not do them.
+fn run_tasks(store: &Store, engine: &Engine, shutdown: &CancellationToken, tracker: &TaskTracker) {
+    let (asked, failed) = (engine.clone(), engine.failed());
+    let takes_bulk = Arc::new(move |endpoint| asked.takes_bulk(endpoint));
+    let (runner, shutdown) = (TaskRunner::new(store.clone(), Clock::System, takes_bulk), shutdown.clone());
+    tracker.spawn(async move {
+        let guard = failed.drop_guard();
+        runner.run(shutdown).await;
+        guard.disarm();
+    });
 }
 
 fn now() -> UnixMillis {

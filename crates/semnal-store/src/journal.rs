@@ -15,7 +15,8 @@ use crate::message::Message;
 use crate::outcome::{Outcome, RetryRow};
 use crate::read::{ReadSource, Reader};
 use crate::sqlite::configuration::{self, AnswerRow};
-use crate::sqlite::{SqliteJournal, rows};
+use crate::sqlite::{SqliteJournal, rows, tasks};
+use crate::task::Task;
 use crate::vault::Vault;
 use crate::views::feed::{self, Fed, Pending};
 
@@ -42,6 +43,10 @@ pub(crate) enum Write {
     Cut(EndpointId, Key),
     Answer(Box<AnswerRow>),
     DeleteAnswersBefore(UnixMillis),
+    /// Replaces the row of a background task.
+    Task(Box<Task>),
+    /// Deletes ended tasks whose keys are lower.
+    DeleteTasksBefore(Key),
     /// Rows of the feed up to this position are needed no more.
     TrimFeed(i64),
     Meta(&'static str, i64),
@@ -103,6 +108,8 @@ impl Journal {
                     Write::DeleteAnswersBefore(time) => {
                         configuration::delete_answers_before(connection, time)
                     }
+                    Write::Task(it) => tasks::put(connection, &it),
+                    Write::DeleteTasksBefore(key) => tasks::delete_ended_before(connection, key),
                     Write::TrimFeed(position) => feed::trim(connection, position),
                     Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
                 }

@@ -17,6 +17,7 @@ pub mod read;
 mod recovery;
 mod sqlite;
 pub mod store;
+pub mod task;
 pub mod vault;
 pub mod verify;
 pub mod views;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId, TaskId};
 
 use crate::error::StoreError;
 use crate::journal::{SharedTables, Write};
 use crate::message::Message;
 use crate::outcome::{Outcome, RetryRow};
 use crate::sqlite::configuration::AnswerRow;
+use crate::task::{Task, TaskStatus};
 
 /// What the memory backend does wrong, set by tests while it runs.
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ pub struct Tables {
     pub(crate) cuts: BTreeMap<EndpointId, Key>,
     pub(crate) added: BTreeMap<DeliveryId, EndpointId>,
     pub(crate) answers: BTreeMap<[u8; 16], AnswerRow>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) meta: BTreeMap<String, Vec<u8>>,
     changes: Vec<Change>,
 }
@@ -179,6 +181,12 @@ impl Tables {
                 self.answers.insert(it.fingerprint, *it);
             }
             Write::DeleteAnswersBefore(time) => self.answers.retain(|_, it| it.created_at >= time),
+            Write::Task(it) => {
+                self.tasks.insert(it.id, *it);
+            }
+            Write::DeleteTasksBefore(key) => {
+                self.tasks.retain(|id, it| id.0 >= key || it.status == TaskStatus::Running);
+            }
             // The memory backend has no views: its lists go through the rows.
             Write::TrimFeed(_) => {}
             Write::Meta(name, value) => {

@@ -1,6 +1,8 @@
 //! Reading the journal: by id, attempts of a message, the newest messages of an application, and the state of a
 //! delivery. Readers have connections of their own and never hold the writer up.
 
+mod tasks;
+
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub(crate) mod narrow;
 mod plans;
 pub(crate) mod rows;
 pub(crate) mod schema;
+pub(crate) mod tasks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The store as the other crates see it: cheap to clone, safe to call from many tasks.
 
+mod tasks;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +12,7 @@ use parking_lot::Mutex;
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{DeliveryId, EndpointId, IdCipher, Key, MessageId};
 use semnal_core::time::UnixMillis;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::bookkeeping::Bookkeeping;
 use crate::directory::DataDirectory;
@@ -56,6 +58,8 @@ pub struct Store {
     /// None on the memory backend, whose lists go through the rows.
     views: Option<Arc<Progress>>,
     now: Now,
+    /// Wakes whoever runs tasks.
+    task_started: Arc<Notify>,
 }
 
 type ReadJob = Box<dyn FnOnce(&Reader) + Send>;
@@ -222,6 +226,7 @@ impl Opened {
         let last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0))
             .max(last_message)
             .max(last_configuration_key(&configuration))
+            .max(source.last_task()?.unwrap_or_default())
             .max(found.last_position);
         let cleanup = source.cuts()?;
         let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
@@ -268,7 +273,8 @@ impl Opened {
         });
         spawn("semnal-writer", move || writer.run())?;
         let reads = start_readers(readers)?;
-        Ok(Store { commands, capacity, configuration, keys, cipher, reads, views: progress, now })
+        let (views, task_started) = (progress, Arc::default());
+        Ok(Store { commands, capacity, configuration, keys, cipher, reads, views, now, task_started })
     }
 }
 

@@ -30,6 +30,7 @@ use crate::sqlite::configuration::AnswerRow;
 use crate::store::{KeySource, Now, Resent, StoredAnswer};
 use crate::views::{TRIMMED, Views};
 use batch::Batch;
+pub(crate) use batch::task::{TaskDone, TaskOrder};
 
 /// 4,096 commands go into one transaction at most.
 const BATCH_COMMANDS_MAX: usize = 4_096;
@@ -71,6 +72,10 @@ pub(crate) enum Command {
         endpoint: EndpointId,
         asked_by: String,
         answer: oneshot::Sender<Result<Resent, StoreError>>,
+    },
+    Task {
+        order: TaskOrder,
+        answer: oneshot::Sender<Result<TaskDone, StoreError>>,
     },
     LoadDue {
         after: DueCursor,
@@ -257,7 +262,8 @@ impl Writer {
                 Command::Append { .. }
                 | Command::Report(_)
                 | Command::Change { .. }
-                | Command::Resend { .. } => {
+                | Command::Resend { .. }
+                | Command::Task { .. } => {
                     writes.push(command);
                 }
                 Command::LoadDue { .. } | Command::LoadQueued { .. } | Command::Inspect(_) => {

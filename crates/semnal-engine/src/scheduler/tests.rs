@@ -250,3 +250,43 @@ fn an_endpoint_that_asks_for_rest_gets_it() {
     it.tick(until);
     assert!(it.next(until).is_some());
 }
+
+#[test]
+fn a_persons_request_goes_first_and_bulk_work_goes_last() {
+    let mut it = scheduler(&[11], 1_000);
+    offer(&mut it, 11, 10..12);
+    let manual = |n, due_at| RetryRow { trigger: Trigger::Manual, ..row(11, n, due_at) };
+    it.found_backlog(endpoint_id(11), NOW);
+    assert!(!it.takes_bulk(endpoint_id(11)));
+    it.loaded_queued(endpoint_id(11), &[manual(1, None), manual(2, None)], true, NOW);
+    it.resent(&[manual(5, Some(NOW))], NOW);
+    let order: Vec<i64> =
+        std::iter::from_fn(|| it.next(NOW)).map(|job| job.item.delivery.message.0.0).collect();
+    assert_eq!(order, [5, 10, 11, 1, 2]);
+}
+
+#[test]
+fn bulk_work_is_taken_by_an_endpoint_with_little_to_do_or_one_that_holds() {
+    let mut it = scheduler(&[11, 12], 0);
+    assert!(it.takes_bulk(endpoint_id(11)));
+    offer(&mut it, 11, 0..255);
+    assert!(it.takes_bulk(endpoint_id(11)));
+    offer(&mut it, 11, 255..256);
+    assert!(!it.takes_bulk(endpoint_id(11)));
+    assert!(it.takes_bulk(endpoint_id(12)));
+    let paused = Endpoint { state: EndpointState::Paused, ..endpoint(11) };
+    let mut configuration = (*configuration(&[11, 12])).clone();
+    configuration.apply(&Change::PutEndpoint(Box::new(paused))).unwrap();
+    it.reconfigure(Arc::new(configuration), &[endpoint_id(11)], &[], NOW);
+    assert!(it.takes_bulk(endpoint_id(11)));
+}
+
+#[test]
+fn a_row_that_is_sent_again_leaves_its_timer() {
+    let mut it = scheduler(&[11], 1_000);
+    it.tick(NOW);
+    let later = NOW + Duration::from_secs(10);
+    it.loaded_due(vec![row(11, 1, Some(later)), row(11, 2, Some(later))], due_cursor_at(NOW + HORIZON), NOW);
+    it.resent(&[RetryRow { trigger: Trigger::Manual, ..row(11, 1, Some(NOW)) }], NOW);
+    assert_eq!((it.status().timers, take(&mut it).len()), (1, 1));
+}

@@ -50,6 +50,11 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Returns the application that this view is limited to, if it is.
+    pub(crate) fn only_application(&self) -> Option<ApplicationId> {
+        self.only
+    }
+
     /// Returns an application by id or uid.
     ///
     /// # Errors

@@ -107,6 +107,13 @@ impl Params {
         self.read(name, "out_of_range", &expected, parse)
     }
 
+    /// Reads a word out of a set.
+    pub(crate) fn word(&mut self, name: &str, allowed: &[&str]) -> Option<String> {
+        let expected = format!("one of {}", allowed.join(", "));
+        let parse = |text: &str| allowed.contains(&text).then(|| text.to_owned());
+        self.read(name, "out_of_range", &expected, parse)
+    }
+
     /// Reads a channel.
     pub(crate) fn channel(&mut self) -> Option<Channel> {
         self.name("channel", Channel::parse)

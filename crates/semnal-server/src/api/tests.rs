@@ -3,6 +3,7 @@
 mod access;
 mod applications;
 mod attempts;
+mod background_tasks;
 mod bodies;
 mod control;
 mod endpoints;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -169,6 +169,31 @@ create table feed (
     entries integer not null,
     changes blob not null
 ) strict;
+";
+
+/// Version 3: background tasks. Few rows, so indexes cost little; `cursor` is how far a task has come.
+const TASK: &str = "
+create table task (
+    key integer primary key,
+    organisation integer not null,
+    application integer,
+    endpoint integer,
+    kind text not null,
+    status text not null,
+    parameters text not null,
+    cursor_message integer,
+    cursor_ordinal integer,
+    done integer not null,
+    sent integer not null,
+    total integer,
+    result text,
+    error text,
+    asked_by text not null,
+    created_at integer not null,
+    updated_at integer not null
+) strict;
+create index task_of_organisation on task (organisation, key);
+create index task_running on task (key) where status = 'running';
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.

@@ -51,7 +51,7 @@ impl State {
     /// Every state.
     pub const ALL: [State; 4] = [State::Delivered, State::Pending, State::Failed, State::Cancelled];
 
-    pub(super) fn code(self) -> i64 {
+    pub(crate) fn code(self) -> i64 {
         match self {
             State::Delivered => 0,
             State::Pending => 1,
@@ -60,7 +60,7 @@ impl State {
         }
     }
 
-    pub(super) fn of_code(code: i64) -> Option<State> {
+    pub(crate) fn of_code(code: i64) -> Option<State> {
         State::ALL.into_iter().find(|state| state.code() == code)
     }
 

@@ -73,6 +73,8 @@ impl Pending {
             | Write::Change(_)
             | Write::Answer(_)
             | Write::DeleteAnswersBefore(_)
+            | Write::Task(_)
+            | Write::DeleteTasksBefore(_)
             | Write::TrimFeed(_)
             | Write::Meta(..) => {}
         }

@@ -137,7 +137,7 @@ impl Span {
     }
 
     /// Returns the first and last millisecond of the span.
-    pub(super) fn ends(self) -> (UnixMillis, UnixMillis) {
+    pub(crate) fn ends(self) -> (UnixMillis, UnixMillis) {
         let first = self.after.map_or(0, |after| after.0.saturating_add(1)).clamp(0, UnixMillis::MAX.0);
         let last = self.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
         (UnixMillis(first), UnixMillis(last.clamp(-1, UnixMillis::MAX.0)))
@@ -163,7 +163,7 @@ impl AttemptFilter {
 
 impl<K: Copy + Ord> Slice<K> {
     /// Tells whether a key lies beyond the start.
-    pub(super) fn is_beyond(&self, key: K) -> bool {
+    pub(crate) fn is_beyond(&self, key: K) -> bool {
         match self.direction {
             Direction::Older => self.from.is_none_or(|from| key < from),
             Direction::Newer => self.from.is_none_or(|from| key > from),

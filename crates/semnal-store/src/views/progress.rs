@@ -123,6 +123,44 @@ impl Progress {
         Ok(())
     }
 
+    /// Waits until the views show what is committed now, however long it takes; returns what
+    /// [`Progress::check_unchanged`] wants.
+    ///
+    /// # Errors
+    /// [`StoreError::ViewsBuilding`] when they are not there to be read.
+    pub(crate) async fn complete(&self) -> Result<u64, StoreError> {
+        let generation = self.generation();
+        let wanted = self.state.lock().committed;
+        let mut reached = self.reached.subscribe();
+        loop {
+            {
+                let mut state = self.state.lock();
+                if let Phase::Building { percent } = state.phase {
+                    return Err(StoreError::ViewsBuilding { percent });
+                }
+                if *self.reached.borrow() >= wanted {
+                    return Ok(generation);
+                }
+                state.wanted = state.wanted.max(wanted);
+                self.wake.notify_one();
+            }
+            reached.changed().await.map_err(|_| StoreError::Stopped)?;
+        }
+    }
+
+    /// Tells whether the files are still those of the answer of [`Progress::complete`].
+    ///
+    /// # Errors
+    /// [`StoreError::ViewsBuilding`] when some were deleted since.
+    pub(crate) fn check_unchanged(&self, generation: u64) -> Result<(), StoreError> {
+        let percent = match self.state.lock().phase {
+            Phase::Building { percent } => percent,
+            Phase::Following if self.generation() == generation => return Ok(()),
+            Phase::Following => 0,
+        };
+        Err(StoreError::ViewsBuilding { percent })
+    }
+
     /// Waits while the views are too far behind for more messages.
     pub(crate) async fn room(&self) {
         if self.is_within_lag() {

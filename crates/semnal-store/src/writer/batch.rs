@@ -1,5 +1,7 @@
 //! One transaction: what it writes, what it changes in memory once it is durable, and who waits for it.
 
+pub(super) mod task;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::outcome::{Outcome, Report, RetryRow, Trigger, Verdict};
 use crate::read::derive_state;
 use crate::sqlite::configuration::AnswerRow;
 use crate::store::{Resent, StoredAnswer};
+use task::{Backlogs, TaskDone};
 
 /// The staged effects of a transaction.
 pub(super) struct Batch {
@@ -29,6 +32,7 @@ pub(super) struct Batch {
     messages: Vec<Arc<Message>>,
     reports: Vec<Report>,
     resent: Vec<RetryRow>,
+    backlogs: Backlogs,
     changed_endpoints: Vec<EndpointId>,
     deleted: Vec<(EndpointId, Key)>,
     fingerprints: HashMap<Fingerprint, Key>,
@@ -57,6 +61,7 @@ enum Waiting {
     Append(oneshot::Sender<Result<Vec<Appended>, StoreError>>, Vec<Appended>),
     Change(oneshot::Sender<Result<ChangeDone, StoreError>>, Result<ChangeDone, StoreError>),
     Resend(oneshot::Sender<Result<Resent, StoreError>>, Resent),
+    Task(oneshot::Sender<Result<TaskDone, StoreError>>, Option<TaskDone>),
 }
 
 impl Batch {
@@ -67,6 +72,7 @@ impl Batch {
             messages: Vec::new(),
             reports: Vec::new(),
             resent: Vec::new(),
+            backlogs: Backlogs::new(),
             changed_endpoints: Vec::new(),
             deleted: Vec::new(),
             fingerprints: HashMap::new(),
@@ -98,6 +104,7 @@ impl Batch {
             Command::Append { answer, .. } => Some(Waiting::Append(answer, Vec::new())),
             Command::Change { answer, .. } => Some(Waiting::Change(answer, Ok(ChangeDone::Applied))),
             Command::Resend { answer, .. } => Some(Waiting::Resend(answer, Resent::NoSuchMessage)),
+            Command::Task { answer, .. } => Some(Waiting::Task(answer, None)),
             _ => None,
         });
         for waiting in self.waiting.into_iter().chain(not_started) {
@@ -106,6 +113,7 @@ impl Batch {
                 Waiting::Append(answer, _) => answer.send(Err(error())).is_err(),
                 Waiting::Change(answer, _) => answer.send(Err(error())).is_err(),
                 Waiting::Resend(answer, _) => answer.send(Err(error())).is_err(),
+                Waiting::Task(answer, _) => answer.send(Err(error())).is_err(),
             };
             if gone {
                 tracing::debug!("a client left before its request failed");
@@ -210,6 +218,14 @@ impl Writer {
                     let resent = self.resend(batch, message, endpoint, asked_by)?;
                     if let Waiting::Resend(_, slot) = &mut batch.waiting[at] {
                         *slot = resent;
+                    }
+                }
+                Command::Task { order, answer } => {
+                    batch.waiting.push(Waiting::Task(answer, None));
+                    let at = batch.waiting.len() - 1;
+                    let done = self.task(batch, order)?;
+                    if let Waiting::Task(_, slot) = &mut batch.waiting[at] {
+                        *slot = Some(done);
                     }
                 }
                 _ => unreachable!("take() keeps only what write_commands writes"),
@@ -447,7 +463,7 @@ impl Writer {
         self.observer.committed(Committed {
             messages: &batch.messages,
             recovered: Vec::new(),
-            backlogs: Vec::new(),
+            backlogs: batch.backlogs.into_iter().collect(),
             reports: &batch.reports,
             resent: &batch.resent,
             configuration,
@@ -459,6 +475,7 @@ impl Writer {
                 Waiting::Append(answer, appended) => answer.send(Ok(appended)).is_err(),
                 Waiting::Change(answer, done) => answer.send(done).is_err(),
                 Waiting::Resend(answer, resent) => answer.send(Ok(resent)).is_err(),
+                Waiting::Task(answer, done) => answer.send(done.ok_or(StoreError::Stopped)).is_err(),
             };
             if gone {
                 tracing::debug!("a client left before its answer; what it asked for is stored");

@@ -26,3 +26,4 @@ mod reading;
 mod reports;
 mod resend;
 mod restart;
+mod tasks;
