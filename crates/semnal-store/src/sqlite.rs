@@ -7,6 +7,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod configuration;
 #[cfg(test)]
 mod plans;
+mod revocations;
 pub(crate) mod rows;
 pub(crate) mod schema;
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE];
+const MIGRATIONS: &[&str] = &[BASE, PAYLOADS_AND_PORTAL];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -160,6 +160,21 @@ create table answer (
     status integer not null,
     body blob not null
 ) strict, without rowid;
+";
+
+/// Schemas that are enforced, and tokens of portals that count no longer. `feature_flag` of an event type holds several
+/// from here on, separated by spaces.
+const PAYLOADS_AND_PORTAL: &str = "
+alter table event_type add column schema_enforced integer not null default 0;
+
+create table revocation (
+    position integer primary key,
+    application integer not null,
+    kind text not null,
+    what blob,
+    in_force_from integer not null,
+    forgotten_at integer
+) strict;
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.
