@@ -117,20 +117,27 @@ impl PayloadSchema {
             Ok(value) => value,
             Err(error) => return one("schema_violation", format!("cannot be checked: {error}")),
         };
-        let checked = self.limited(text.len(), || match self.validator.is_valid(&value) {
-            true => Ok(()),
-            false if text.len() > ALL_PROBLEMS_BYTES_MAX => {
-                self.validator.validate(&value).map_err(|it| vec![it])
+        let bytes = text.len();
+        match self.limited(bytes, || self.validator.is_valid(&value)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(TooManySteps) => {
+                let msg = "leads the schema of its event type through too many references; make it smaller";
+                return one("schema_too_complex", msg.to_owned());
             }
-            false => Err(self.validator.iter_errors(&value).take(PROBLEMS_MAX).collect()),
-        });
-        match checked {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(errors)) => Err(errors.iter().map(|error| problem(error, place)).collect()),
-            Err(TooManySteps) => one(
-                "schema_too_complex",
-                "leads the schema of its event type through too many references".into(),
-            ),
+        }
+        let list = || self.validator.iter_errors(&value).take(PROBLEMS_MAX).collect::<Vec<_>>();
+        let first = || self.validator.validate(&value).err().into_iter().collect::<Vec<_>>();
+        let listed =
+            if bytes > ALL_PROBLEMS_BYTES_MAX { Err(TooManySteps) } else { self.limited(bytes, list) };
+        match listed.or_else(|TooManySteps| self.limited(bytes, first)) {
+            Ok(errors) if !errors.is_empty() => {
+                Err(errors.iter().map(|error| problem(error, place)).collect())
+            }
+            _ => {
+                let msg = "does not satisfy the schema of its event type, in more ways than can be told";
+                one("schema_violation", msg.to_owned())
+            }
         }
     }
 
