@@ -19,7 +19,7 @@ from svix.api import (
     Svix,
     SvixOptions,
 )
-from svix.exceptions import HttpError
+from svix.exceptions import HttpError, HTTPValidationError
 
 from raw_http import RawClient
 from semnal_server import Server
@@ -50,7 +50,7 @@ def opened(server, token):
 
 
 def status_of(call):
-    with pytest.raises(HttpError) as refused:
+    with pytest.raises((HttpError, HTTPValidationError)) as refused:
         call()
     return refused.value.status_code
 
@@ -65,11 +65,9 @@ def test_a_payload_that_breaks_an_enforced_schema_never_becomes_a_message(svix, 
     svix.event_type.create(EventTypeIn(name=name, description="Paid", schemas={"1": ORDER}))
     svix.endpoint.create(application.id, EndpointIn(url=receiver.url(path)))
     enforce(raw, name)
-    with pytest.raises(HttpError) as refused:
+    with pytest.raises(HTTPValidationError) as refused:
         svix.message.create(application.id, MessageIn(event_type=name, payload={"customer": {}}))
-    assert refused.value.status_code == 422
-    answer = raw.post(f"/api/v1/app/{application.id}/msg", {"eventType": name, "payload": {"customer": {}}})
-    assert [one["loc"] for one in answer.json["detail"]] == [["body", "payload", "customer", "email"]]
+    assert [one.loc for one in refused.value.detail] == [["body", "payload", "customer", "email"]]
     svix.message.create(application.id, MessageIn(event_type=name, payload=ORDER["examples"][0]))
     [request] = receiver.wait(path, 1)
     assert request.headers["webhook-event"] == name
@@ -119,9 +117,9 @@ def test_an_example_is_delivered_to_one_endpoint_and_signed(svix, application, r
     assert second.payload == ORDER["examples"][1]
     receiver.wait(path, 2)
     assert receiver.requests(f"{path}-other") == [] and other.id != endpoint.id
-    with pytest.raises(HttpError) as refused:
+    with pytest.raises(HTTPValidationError) as refused:
         svix.endpoint.send_example(application.id, endpoint.id, EventExampleIn(event_type="none.such"))
-    assert refused.value.status_code == 422
+    assert [one.loc for one in refused.value.detail] == [["body", "eventType"]]
 
 
 def test_an_example_for_a_paused_endpoint_waits_until_it_is_resumed(svix, raw, application, receiver, path):

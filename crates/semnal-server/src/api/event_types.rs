@@ -193,7 +193,7 @@ pub(crate) async fn create(
     fields.required("description", given.description.clone());
     fields.finish()?;
     let enforced = given.schema_enforced.clone().value().unwrap_or_default();
-    let approved = payload_check::approve(given.schemas.clone().value(), enforced).await?;
+    let approved = payload_check::approve(&api, given.schemas.clone().value(), enforced).await?;
     let (name, now) = (name.ok_or(ApiError::Internal)?, api.now());
     idempotency::change(&api, idempotency, move |configuration| {
         let old = configuration.event_type(view.organisation, &name);
@@ -242,7 +242,7 @@ pub(crate) async fn put(
         ApiError::invalid(&["path", "event_type_name"], "invalid_name", error.to_string())
     })?;
     let enforced = given.schema_enforced.clone().value().unwrap_or_default();
-    let approved = payload_check::approve(given.schemas.clone().value(), enforced).await?;
+    let approved = payload_check::approve(&api, given.schemas.clone().value(), enforced).await?;
     let now = api.now();
     idempotency::change(&api, Idempotency(None), move |configuration| {
         let old = configuration.event_type(view.organisation, &name);
@@ -274,7 +274,7 @@ pub(crate) async fn patch(
     let old = find(&api.store.configuration(), view, &name)?;
     let mut schemas = old.schemas.clone();
     given.schemas.clone().patch(&mut schemas);
-    let approved = payload_check::approve(schemas, enforced.unwrap_or(old.schema_enforced)).await?;
+    let approved = payload_check::approve(&api, schemas, enforced.unwrap_or(old.schema_enforced)).await?;
     let now = api.now();
     idempotency::change(&api, Idempotency(None), move |configuration| {
         let mut it = EventType::clone(&*find(configuration, view, &name)?);

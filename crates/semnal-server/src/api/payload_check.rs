@@ -14,6 +14,7 @@ use semnal_core::configuration::Configuration;
 use semnal_core::id::OrganisationId;
 use semnal_core::name::EventTypeName;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::ApiState;
 use super::error::{ApiError, Problem};
@@ -28,12 +29,23 @@ const CHECKED_AT_ONCE_BYTES_MAX: usize = 16 * 1_024;
 /// The field that asks for enforcement.
 pub(crate) const ENFORCED_FIELD: &str = "schemaEnforced";
 
+/// 4 large payloads are checked, or schemas compiled, at once: read as values they take many times their bytes.
+const CHECKED_APART_MAX: usize = 4;
+
 /// The compiled schemas of event types whose schema is enforced.
-#[derive(Default)]
 pub(crate) struct SchemaCache {
     entries: Mutex<HashMap<(OrganisationId, EventTypeName), Arc<Entry>>>,
     /// How many have been compiled for a message.
     compiled: Arc<AtomicU64>,
+    /// See [`CHECKED_APART_MAX`].
+    apart: Arc<Semaphore>,
+}
+
+impl Default for SchemaCache {
+    fn default() -> SchemaCache {
+        let (entries, compiled) = (Mutex::default(), Arc::default());
+        SchemaCache { entries, compiled, apart: Arc::new(Semaphore::new(CHECKED_APART_MAX)) }
+    }
 }
 
 struct Entry {
@@ -104,7 +116,7 @@ pub(crate) async fn check(
         entry.check(payload, place)
     } else {
         let (payload, place) = (payload.to_owned(), place.to_vec());
-        apart(move || entry.check(&payload, &place)).await?
+        apart(api, move || entry.check(&payload, &place)).await?
     };
     checked.map_err(ApiError::Invalid)
 }
@@ -116,7 +128,11 @@ pub(crate) struct Approved(Option<String>);
 ///
 /// # Errors
 /// 422 with the reason.
-pub(crate) async fn approve(schemas: Option<String>, enforced: bool) -> Result<Approved, ApiError> {
+pub(crate) async fn approve(
+    api: &ApiState,
+    schemas: Option<String>,
+    enforced: bool,
+) -> Result<Approved, ApiError> {
     let schemas = match schemas.filter(|_| enforced) {
         Some(schemas) => schemas,
         None if enforced => {
@@ -125,7 +141,7 @@ pub(crate) async fn approve(schemas: Option<String>, enforced: bool) -> Result<A
         }
         None => return Ok(Approved(None)),
     };
-    let (schemas, compiled) = apart(move || {
+    let (schemas, compiled) = apart(api, move || {
         let compiled = PayloadSchema::compile(&schemas).map(drop);
         (schemas, compiled)
     })
@@ -158,6 +174,17 @@ impl Approved {
     }
 }
 
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+/// Runs `work` where it holds nobody up who does something else. It counts until it ends, also when nobody waits for it
+/// any more.
+async fn apart<T: Send + 'static>(
+    api: &ApiState,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let permit = api.schemas.apart.clone().acquire_owned().await.map_err(|_| ApiError::Internal)?;
+    let work = move || {
+        let done = work();
+        drop(permit);
+        done
+    };
     tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::Internal)
 }

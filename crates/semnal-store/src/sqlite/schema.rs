@@ -195,3 +195,30 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::configuration;
+    use crate::vault::Vault;
+    use semnal_core::id::{Key, OrganisationId};
+    use semnal_core::name::EventTypeName;
+
+    #[test]
+    fn an_event_type_of_the_first_version_keeps_its_flag_and_is_not_enforced() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(BASE).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert = "insert into event_type values (1, 'a', null, '', null, 0, 0, 'beta', '{}', null, 0, 0),
+            (1, 'b', null, '', null, 0, 0, null, null, null, 0, 0)";
+        connection.execute_batch(insert).unwrap();
+        migrate(&mut connection, Path::new("journal.db")).unwrap();
+        let found = configuration::load(&connection, &Vault::new(&[1; 32])).unwrap();
+        let of = |name: &str| {
+            let name = EventTypeName::parse(name).unwrap();
+            found.event_type(OrganisationId(Key(1)), &name).unwrap().clone()
+        };
+        assert_eq!(of("a").feature_flags, [EventTypeName::parse("beta").unwrap()].into());
+        assert!(of("b").feature_flags.is_empty() && !of("a").schema_enforced);
+    }
+}

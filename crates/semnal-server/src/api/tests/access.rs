@@ -140,6 +140,7 @@ async fn one_organisation_never_sees_another() {
             "/endpoint/e/headers",
             &format!("/msg/{message}"),
             "/msg/m",
+            "/msg/m/endpoint",
             "/attempt/msg/m",
             "/attempt/endpoint/e",
         ] {
@@ -147,6 +148,10 @@ async fn one_organisation_never_sees_another() {
         }
         call("POST", &format!("{app}/msg")).await.refused(404, "not_found");
         call("POST", &format!("{app}/endpoint")).await.refused(404, "not_found");
+        call("POST", &format!("{app}/endpoint/e/send-example")).await.refused(404, "not_found");
+        let id = app.trim_start_matches("/api/v1/app/");
+        call("POST", &format!("/api/v1/auth/app-portal-access/{id}")).await.refused(404, "not_found");
+        call("POST", &format!("/api/v1/auth/app/{id}/expire-all")).await.refused(404, "not_found");
         call("DELETE", &app).await.refused(404, "not_found");
         call("PATCH", &app).await.refused(404, "not_found");
     }
