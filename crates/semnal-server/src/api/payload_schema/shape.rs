@@ -30,10 +30,14 @@ const OTHER_REFERENCES: &[&str] =
 
 /// What was found in a schema.
 #[derive(Default)]
-struct Found {
+struct Found<'a> {
+    /// The keyword that marks; no schema may bring it along.
+    mark: &'a str,
     patterns: usize,
     /// The pointers that references lead to, without `#`.
     targets: BTreeSet<String>,
+    /// The pointers of all schemas inside the schema, itself included.
+    places: BTreeSet<String>,
 }
 
 /// Checks a schema, and marks the targets of its references with `mark`. Tells whether there are any.
@@ -41,26 +45,32 @@ struct Found {
 /// # Errors
 /// A sentence about what is not accepted.
 pub(super) fn prepare(schema: &mut Value, mark: &str) -> Result<bool, String> {
-    let mut found = Found::default();
+    let mut found = Found { mark, ..Found::default() };
     found.schema(schema, &mut String::new(), 1)?;
     let mut sizes = Sizes { root: schema, known: BTreeMap::new(), open: BTreeSet::new() };
     if sizes.of(schema) > PARTS_MAX {
         return Err(format!("has more than {PARTS_MAX} parts once its references are written out"));
     }
     for pointer in &found.targets {
-        match schema.pointer_mut(pointer) {
-            Some(Value::Object(target)) => drop(target.insert(mark.to_owned(), Value::Bool(true))),
-            Some(Value::Bool(_)) => {}
-            _ => return Err(format!("refers to #{pointer}, where there is no schema")),
+        // What stands where data stands was not looked at, so it is not followed either.
+        if !found.places.contains(pointer) {
+            return Err(format!("refers to #{pointer}, where there is no schema"));
+        }
+        if let Some(Value::Object(target)) = schema.pointer_mut(pointer) {
+            target.insert(mark.to_owned(), Value::Bool(true));
         }
     }
     Ok(!found.targets.is_empty())
 }
 
-impl Found {
-    /// Looks at a schema. `at` is its pointer, for people.
+impl Found<'_> {
+    /// Looks at a schema. `at` is its pointer.
     fn schema(&mut self, value: &Value, at: &mut String, depth: usize) -> Result<(), String> {
+        if value.is_boolean() {
+            self.places.insert(at.clone());
+        }
         let Value::Object(keywords) = value else { return Ok(()) };
+        self.places.insert(at.clone());
         if depth > DEPTH_MAX {
             return Err(format!("has more than {DEPTH_MAX} levels of lists and objects"));
         }
@@ -69,9 +79,6 @@ impl Found {
             self.pattern(pattern)?;
         }
         for (keyword, value) in keywords {
-            let length = at.len();
-            at.push('/');
-            at.push_str(keyword);
             match value {
                 _ if DATA.contains(&keyword.as_str()) => {}
                 Value::Object(named) if MAPS.contains(&keyword.as_str()) => {
@@ -79,26 +86,36 @@ impl Found {
                         if keyword == "patternProperties" {
                             self.pattern(name)?;
                         }
-                        let length = at.len();
-                        at.push('/');
-                        at.push_str(name);
-                        self.schema(value, at, depth + 2)?;
-                        at.truncate(length);
+                        self.inside(value, at, &[keyword, name], depth + 2)?;
                     }
                 }
                 Value::Array(list) => {
-                    for value in list {
-                        self.schema(value, at, depth + 2)?;
+                    for (index, value) in list.iter().enumerate() {
+                        self.inside(value, at, &[keyword, &index.to_string()], depth + 2)?;
                     }
                 }
-                _ => self.schema(value, at, depth + 1)?,
+                _ => self.inside(value, at, &[keyword], depth + 1)?,
             }
-            at.truncate(length);
         }
         Ok(())
     }
 
+    /// Looks at a schema some steps further inside.
+    fn inside(&mut self, value: &Value, at: &mut String, steps: &[&str], depth: usize) -> Result<(), String> {
+        let length = at.len();
+        for step in steps {
+            at.push('/');
+            at.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        }
+        let looked = self.schema(value, at, depth);
+        at.truncate(length);
+        looked
+    }
+
     fn references(&mut self, keywords: &Map<String, Value>, at: &str) -> Result<(), String> {
+        if keywords.contains_key(self.mark) {
+            return Err(format!("has {} at #{at}, a name that this server keeps for itself", self.mark));
+        }
         for keyword in OTHER_REFERENCES {
             if keywords.get(*keyword).is_some_and(|it| !it.is_object()) {
                 return Err(format!(
@@ -197,6 +214,11 @@ mod tests {
         }
         check(json!({"$ref": "#/$defs/none"}), Err("no schema"));
         check(json!({"$ref": "#/title", "title": "x"}), Err("no schema"));
+        check(json!({"$ref": "#/default", "default": {"pattern": "x"}}), Err("no schema"));
+        check(json!({"$ref": "#/properties", "properties": {}}), Err("no schema"));
+        check(json!({"$ref": "#/allOf/1", "allOf": [{}, true]}), Ok(true));
+        check(json!({"items": {"mark": 1}}), Err("keeps for itself"));
+        check(json!({"properties": {"mark": {}}, "const": {"mark": 1}}), Ok(false));
         check(json!({"$dynamicRef": "#a"}), Err("$dynamicRef"));
         check(json!({"$defs": {"a": {"$id": "http://example.com/"}}}), Err("$id at #/$defs/a"));
     }

@@ -117,6 +117,7 @@ fn what_is_no_schema_is_refused_with_the_reason() {
     refused(&json!({"properties": {"a": {"minLength": -1}}}), "#/properties/a/minLength");
     refused(&json!({"pattern": "("}), "pattern");
     refused(&json!({"pattern": "(a)\\1"}), "pattern");
+    refused(&json!({(STEP): true}), "keeps for itself");
     refused(&json!([]), "must be a JSON object");
     refused(&json!({"description": "x".repeat(shape::SCHEMA_BYTES_MAX)}), "65536 bytes");
     assert!(PayloadSchema::compile("{}").is_err_and(|why| why.contains("no schema")));
@@ -179,4 +180,49 @@ fn a_payload_that_leads_through_too_many_references_is_refused() {
     assert_eq!(problems(&schema, &json!({"a": vec![1; 1_000]}).to_string()), Vec::<String>::new());
     let many = json!({"a": vec![1; 30_000]}).to_string();
     assert_eq!(soon(|| problems(&schema, &many)), ["body.payload schema_too_complex"]);
+}
+
+#[test]
+fn an_odd_schema_is_refused_or_does_what_it_says() {
+    let odd = [
+        json!({"multipleOf": 0}),
+        json!({"multipleOf": 1e-300}),
+        json!({"minLength": 1.5}),
+        json!({"maxItems": 1e300}),
+        json!({"minimum": "1"}),
+        json!({"required": "a"}),
+        json!({"required": ["a", "a"]}),
+        json!({"properties": []}),
+        json!({"enum": []}),
+        json!({"type": []}),
+        json!({"$ref": 7}),
+        json!({"$ref": "#/"}),
+        json!({"$ref": "#"}),
+        json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
+        json!({"$id": "not a uri", "type": "object"}),
+        json!({"$id": "http://example.com/a", "properties": {"a": {"$ref": "#"}}}),
+        json!({"$schema": 7}),
+        json!({"format": "regex"}),
+        json!({"format": "no such format"}),
+        json!({"contentMediaType": "application/json", "contentEncoding": "base64"}),
+        json!({"dependentSchemas": {"a": false}, "unevaluatedProperties": false}),
+        json!({"if": {"properties": {"a": {"const": 1}}}, "then": false}),
+        json!({"patternProperties": {"^\\p{Letter}+$": {"type": "null"}}}),
+        json!({"propertyNames": {"maxLength": 0}}),
+        json!({(STEP): 7}),
+    ];
+    let payloads = ["{}", r#"{"a":1,"ș":[1,1.0,1e300,-0,"x",null,{"a":{}}]}"#, r#"{"a":{"a":{"a":1}}}"#];
+    for schema in odd {
+        let Ok(compiled) = soon(|| compile(&schema)) else { continue };
+        for payload in payloads {
+            let payload: Box<RawValue> = serde_json::from_str(payload).unwrap();
+            let found = soon(|| compiled.check(&payload, &["body"]));
+            assert!(found.err().is_none_or(|it| !it.is_empty()), "{schema}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_that_cannot_be_read_as_numbers_is_refused_with_the_reason() {
+    assert_eq!(problems(&json!({}), r#"{"n":1E+400}"#), ["body.payload schema_violation"]);
 }

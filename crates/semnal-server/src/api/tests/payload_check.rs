@@ -1,8 +1,15 @@
 //! Payloads that are held against the schema of their event type.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use semnal_store::memory::MemoryDisk;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::World;
+use super::{START, World};
+use crate::api::payload_schema::PayloadSchema;
+use crate::seed;
 
 const PATH: &str = "/api/v1/event-type";
 
@@ -165,4 +172,20 @@ async fn an_event_type_has_several_feature_flags_or_one() {
     assert_eq!(world.patch(&one, contradiction).await.invalid(), ["body.featureFlags"]);
     let wrong = json!({"featureFlags": ["a b"]});
     assert_eq!(world.patch(&one, wrong).await.invalid(), ["body.featureFlags.0"]);
+}
+
+#[tokio::test]
+async fn every_event_of_the_catalogue_could_be_enforced_and_satisfies_its_schema() {
+    let world = World::start(MemoryDisk::default(), Arc::new(AtomicI64::new(START)), |_| {});
+    seed::seed(world.store(), world.api.now()).await.unwrap();
+    let configuration = world.store().configuration();
+    let organisation = configuration.organisation_by_name("default").unwrap().id;
+    let mut seen = 0;
+    for it in configuration.event_types(organisation) {
+        let schema = PayloadSchema::compile(it.schemas.as_deref().unwrap()).unwrap();
+        let example = RawValue::from_string(it.example.clone().unwrap()).unwrap();
+        assert_eq!(schema.check(&example, &[]), Ok(()), "{}", it.name);
+        seen += 1;
+    }
+    assert!(seen > 0);
 }
