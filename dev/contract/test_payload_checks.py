@@ -8,11 +8,12 @@ from svix.api import (
     ApplicationTokenExpireIn,
     EndpointIn,
     EndpointPatch,
+    EndpointSendExampleOptions,
     EventExampleIn,
+    EventTypeDeleteOptions,
     EventTypeIn,
     EventTypeListOptions,
     EventTypePatch,
-    EndpointSendExampleOptions,
     MessageAttemptListAttemptedDestinationsOptions,
     MessageIn,
     MessageStatus,
@@ -230,3 +231,34 @@ def test_flags_of_an_event_type_are_patched(svix, path):
     svix.event_type.create(EventTypeIn(name=name, description="", feature_flags=["a", "b"]))
     assert svix.event_type.patch(name, EventTypePatch(description="x")).feature_flags == ["a", "b"]
     assert svix.event_type.patch(name, EventTypePatch(feature_flags=[])).feature_flags is None
+
+
+def test_a_deleted_event_type_is_archived_until_it_is_expunged(svix, application, receiver, path):
+    name = name_of(path)
+    listed = lambda **more: {  # noqa: E731
+        one.name: one for one in svix.event_type.list(EventTypeListOptions(limit=250, **more)).data
+    }
+    svix.event_type.create(EventTypeIn(name=name, description="Paid", schemas={"1": ORDER}))
+    assert listed()[name].schemas is None
+    assert listed(with_content=True)[name].schemas == {"1": ORDER}
+    svix.endpoint.create(application.id, EndpointIn(url=receiver.url(path), event_types=[name]))
+
+    svix.event_type.delete(name)
+    assert name not in listed() and listed(include_archived=True)[name].archived
+    assert svix.event_type.get(name).archived
+    # What exists keeps working: only what is offered changes.
+    svix.message.create(application.id, MessageIn(event_type=name, payload=ORDER["examples"][0]))
+    receiver.wait(path, 1)
+    made = svix.event_type.create(EventTypeIn(name=name, description="Again"))
+    assert (made.archived, made.description, made.schemas) == (False, "Again", None)
+
+    svix.event_type.delete(name, EventTypeDeleteOptions(expunge=True))
+    assert name not in listed(include_archived=True)
+    assert status_of(lambda: svix.event_type.get(name)) == 404
+
+
+def test_an_application_is_made_once_when_it_is_asked_for_so(svix, path):
+    new = ApplicationIn(name="Acme", uid=name_of(path, "app"))
+    made = svix.application.get_or_create(new)
+    assert svix.application.get_or_create(new) == made
+    assert status_of(lambda: svix.application.create(new)) == 409

@@ -44,7 +44,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("default_signature", "hmac256", "signature of new endpoints: hmac256 or ed25519"),
     key("header_prefixes", "webhook,svix", "prefixes of the signature headers: webhook, svix or both"),
     key("body_bytes_max", "1048576", "largest request body in bytes, 1024 to 16777216"),
-    key("strict_event_types", "false", "true refuses messages of event types that are not registered"),
+    key(
+        "strict_event_types",
+        "false",
+        "true refuses messages of event types that are not in the catalogue; archived ones are accepted",
+    ),
     key(
         "public_url",
         "",
