@@ -1,6 +1,6 @@
 //! Organisations, applications, event types and API keys: the configuration around endpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{ApiKeyId, ApplicationId, OrganisationId};
 use crate::name::{EventTypeName, Uid};
@@ -60,10 +60,12 @@ pub struct EventType {
     pub archived: bool,
     /// Offered with a warning.
     pub deprecated: bool,
-    /// Offered only to those who have this flag.
-    pub feature_flag: Option<String>,
+    /// Offered in a portal only to those who have one of these flags; empty means to everybody.
+    pub feature_flags: BTreeSet<EventTypeName>,
     /// JSON schemas by version, as JSON text.
     pub schemas: Option<String>,
+    /// Messages whose payload does not satisfy the newest of the schemas are refused.
+    pub schema_enforced: bool,
     /// An example payload, as JSON text.
     pub example: Option<String>,
     /// When it was made.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::application::{ApiKey, Application, EventType, Organisation};
 use crate::endpoint::Endpoint;
-use crate::id::{ApiKeyId, ApplicationId, EndpointId, OrganisationId};
+use crate::id::{ApiKeyId, ApplicationId, EndpointId, Key, OrganisationId};
 use crate::name::{Channel, EventTypeName, Uid};
+use crate::portal::{Revocation, Revocations};
 
 /// A snapshot of the configuration. Cloning it costs one pointer per entry.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,9 @@ pub struct Configuration {
     endpoints: HashMap<EndpointId, Arc<Endpoint>>,
     application_endpoints: HashMap<ApplicationId, Arc<Vec<Arc<Endpoint>>>>,
     event_types: BTreeMap<(OrganisationId, EventTypeName), Arc<EventType>>,
+    /// Those of the event types whose schema is enforced.
+    enforced: HashMap<(OrganisationId, EventTypeName), Arc<EventType>>,
+    revocations: HashMap<ApplicationId, Arc<Revocations>>,
     keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
     key_digests: HashMap<[u8; 32], ApiKeyId>,
 }
@@ -43,6 +47,10 @@ pub enum Change {
     DeleteEventType(OrganisationId, EventTypeName),
     /// Adds or replaces an API key.
     PutApiKey(ApiKey),
+    /// Revokes tokens of an application.
+    Revoke(Revocation),
+    /// Removes a revocation that refuses nothing any more.
+    ForgetRevocation(ApplicationId, Key),
 }
 
 /// Why a change does not fit the configuration.
@@ -79,15 +87,26 @@ impl Configuration {
                 let endpoint = self.endpoints.remove(id).ok_or(ChangeError::Missing)?;
                 self.rebuild_endpoints(endpoint.application);
             }
-            Change::PutEventType(it) => {
-                self.event_types.insert((it.organisation, it.name.clone()), Arc::new((**it).clone()));
-            }
+            Change::PutEventType(it) => self.put_event_type(it),
             Change::DeleteEventType(organisation, name) => {
-                self.event_types.remove(&(*organisation, name.clone())).ok_or(ChangeError::Missing)?;
+                let key = (*organisation, name.clone());
+                self.event_types.remove(&key).ok_or(ChangeError::Missing)?;
+                self.enforced.remove(&key);
             }
             Change::PutApiKey(it) => {
                 self.key_digests.insert(it.digest, it.id);
                 self.keys.insert(it.id, Arc::new(it.clone()));
+            }
+            Change::Revoke(it) => {
+                if !self.applications.contains_key(&it.application) {
+                    return Err(ChangeError::Missing);
+                }
+                Arc::make_mut(self.revocations.entry(it.application).or_default()).add(it.clone());
+            }
+            Change::ForgetRevocation(application, position) => {
+                if let Some(all) = self.revocations.get_mut(application) {
+                    Arc::make_mut(all).forget(*position);
+                }
             }
         }
         self.version += 1;
@@ -111,11 +130,22 @@ impl Configuration {
         Ok(())
     }
 
+    fn put_event_type(&mut self, it: &EventType) {
+        let (key, it) = ((it.organisation, it.name.clone()), Arc::new(it.clone()));
+        if it.schema_enforced {
+            self.enforced.insert(key.clone(), it.clone());
+        } else {
+            self.enforced.remove(&key);
+        }
+        self.event_types.insert(key, it);
+    }
+
     fn delete_application(&mut self, id: ApplicationId) -> Result<(), ChangeError> {
         let old = self.applications.remove(&id).ok_or(ChangeError::Missing)?;
         if let Some(uid) = &old.uid {
             self.application_uids.remove(&(old.organisation, uid.clone()));
         }
+        self.revocations.remove(&id);
         if let Some(endpoints) = self.application_endpoints.remove(&id) {
             for endpoint in endpoints.iter() {
                 self.endpoints.remove(&endpoint.id);
@@ -210,6 +240,29 @@ impl Configuration {
     /// Returns an event type.
     pub fn event_type(&self, organisation: OrganisationId, name: &EventTypeName) -> Option<&Arc<EventType>> {
         self.event_types.get(&(organisation, name.clone()))
+    }
+
+    /// Returns an event type when its schema is enforced. Costs one look-up in a table of those that are.
+    pub fn enforced(&self, organisation: OrganisationId, name: &EventTypeName) -> Option<&Arc<EventType>> {
+        if self.enforced.is_empty() {
+            return None;
+        }
+        self.enforced.get(&(organisation, name.clone()))
+    }
+
+    /// Returns how many event types of an organisation have an enforced schema.
+    pub fn enforced_count(&self, organisation: OrganisationId) -> usize {
+        self.enforced.keys().filter(|(of, _)| *of == organisation).count()
+    }
+
+    /// Returns which tokens of an application are revoked; `None` when none is.
+    pub fn revocations(&self, application: ApplicationId) -> Option<&Arc<Revocations>> {
+        self.revocations.get(&application)
+    }
+
+    /// Returns the greatest position of a revocation.
+    pub fn last_revocation(&self) -> Option<Key> {
+        self.revocations.values().flat_map(|all| all.iter()).map(|it| it.position).max()
     }
 
     /// Returns the event types of an organisation by name.

@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod endpoint_url;
 pub mod id;
 pub mod name;
+pub mod portal;
 pub mod retry;
 pub mod signature;
 pub mod time;

@@ -6,11 +6,13 @@
 
 mod answer;
 mod applications;
+mod attempt_headers;
 mod attempts;
 mod auth;
 mod background_tasks;
 mod body;
 pub(crate) mod control;
+mod destinations;
 mod endpoint_headers;
 mod endpoint_messages;
 mod endpoint_secrets;
@@ -26,7 +28,12 @@ mod input;
 mod message_in;
 mod messages;
 mod page;
+mod payload_check;
+mod payload_schema;
+mod portal;
+mod portal_token;
 mod query;
+mod send_example;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -46,6 +53,7 @@ use semnal_store::store::{Now, Store};
 
 pub(crate) use auth::Trust;
 use error::ApiError;
+pub(crate) use payload_check::SchemaCache;
 
 use crate::configuration::SignatureKind;
 
@@ -65,6 +73,12 @@ pub(crate) struct ApiState {
     pub limits: Limits,
     /// Messages of event types that do not exist are refused.
     pub strict_event_types: bool,
+    /// The compiled schemas of event types whose schema is enforced.
+    pub schemas: payload_check::SchemaCache,
+    /// Where people reach this server, without a slash at the end.
+    pub public_url: String,
+    /// Prefixes under which deliveries have their id, timestamp and signature.
+    pub header_prefixes: Vec<String>,
     /// What the secret of a new endpoint is, when the client gives none.
     pub default_signature: SignatureKind,
 }
@@ -136,12 +150,18 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         .at("/api/v1/background-task/{task_id}/cancel", post(background_tasks::cancel))
         .at("/api/v1/stats/usage/app", post(background_tasks::usage::applications))
         .at("/api/v1/stats/usage/event-types", put(background_tasks::usage::event_types))
+        .at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example", post(send_example::create))
         .at("/api/v1/app/{app_id}/msg", get(messages::list).post(messages::create))
         .at("/api/v1/app/{app_id}/msg/{msg_id}", get(messages::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers", get(attempt_headers::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint", get(destinations::list))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", post(attempts::resend))
         .at("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(attempts::list_by_message))
         .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::by_endpoint::list))
+        .at("/api/v1/auth/app-portal-access/{app_id}", post(portal::access))
+        .at("/api/v1/auth/app/{app_id}/expire-all", post(portal::expire_all))
+        .at("/api/v1/auth/logout", post(portal::logout))
         .at("/api/v1/event-type", get(event_types::list).post(event_types::create))
         .at(
             "/api/v1/event-type/{event_type_name}",

@@ -44,7 +44,16 @@ pub(crate) const KEYS: &[Key] = &[
     key("default_signature", "hmac256", "signature of new endpoints: hmac256 or ed25519"),
     key("header_prefixes", "webhook,svix", "prefixes of the signature headers: webhook, svix or both"),
     key("body_bytes_max", "1048576", "largest request body in bytes, 1024 to 16777216"),
-    key("strict_event_types", "false", "true refuses messages of event types that are not registered"),
+    key(
+        "strict_event_types",
+        "false",
+        "true refuses messages of event types that are not in the catalogue; archived ones are accepted",
+    ),
+    key(
+        "public_url",
+        "",
+        "where people reach this server, like https://hooks.example.com; empty means http:// and the listen address",
+    ),
     key("worker_threads", "0", "threads that serve requests and deliveries; 0 means one per core"),
     Key {
         name: "jwt_secret",
@@ -112,6 +121,7 @@ pub(crate) struct Settings {
     pub(crate) header_prefixes: Vec<String>,
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
+    pub(crate) public_url: Option<String>,
     pub(crate) worker_threads: usize,
     pub(crate) jwt_secret: Option<Vec<u8>>,
 }
@@ -174,6 +184,7 @@ impl Values {
                 v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
+            public_url: self.read("public_url", public_url)?,
             worker_threads: self.read("worker_threads", |v| v.parse().ok().filter(|n| *n <= 256))?,
             jwt_secret: self.read("jwt_secret", |v| match v.len() {
                 0 => Some(None),
@@ -204,6 +215,20 @@ impl Values {
             allowed: key.meaning.to_owned(),
         })
     }
+}
+
+/// Reads where people reach this server; the inner `None` means that nobody has said. No slash at the end.
+fn public_url(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let uri: http::Uri = text.parse().ok()?;
+    let host = uri.authority().filter(|it| !it.as_str().contains('@'));
+    let good = matches!(uri.scheme_str(), Some("http" | "https"))
+        && host.is_some()
+        && uri.query().is_none()
+        && !text.contains('#');
+    good.then(|| Some(text.trim_end_matches('/').to_owned()))
 }
 
 fn list(text: &str) -> impl Iterator<Item = &str> {
@@ -287,6 +312,26 @@ mod tests {
         assert!(error.to_string().contains("\"lissten\""), "{error}");
         let error = gather(&[], &[("SEMNAL_JWT_SECRET", "short")], "").unwrap().settings().unwrap_err();
         assert!(!error.to_string().contains("short"), "{error}");
+    }
+
+    #[test]
+    fn a_public_url_is_one_that_a_link_can_begin_with() {
+        let read = |text: &str| {
+            gather(&[], &[("SEMNAL_PUBLIC_URL", text)], "").unwrap().settings().map(|it| it.public_url)
+        };
+        assert_eq!(read("").unwrap(), None);
+        for (text, expected) in [
+            ("https://hooks.example.com", "https://hooks.example.com"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+            ("https://example.com/hooks/", "https://example.com/hooks"),
+        ] {
+            assert_eq!(read(text).unwrap().as_deref(), Some(expected));
+        }
+        for text in
+            ["hooks.example.com", "ftp://a", "https://", "https://a?b", "https://a#b", "https://u:p@a", "/x"]
+        {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

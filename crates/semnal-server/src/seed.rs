@@ -1,7 +1,7 @@
 //! What a new store starts with: the default organisation, its default application, and the catalogue of Ultimate
 //! Multisite's events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use semnal_core::application::{
@@ -76,7 +76,8 @@ fn first_changes(organisation: OrganisationId, application: ApplicationId, now: 
             group: Some(entry.group.into()),
             archived: false,
             deprecated: false,
-            feature_flag: None,
+            feature_flags: BTreeSet::new(),
+            schema_enforced: false,
             schemas: Some(format!("{{\"1\":{}}}", entry.schema.get())),
             example: Some(entry.example.get().into()),
             created_at: now,

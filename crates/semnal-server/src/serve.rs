@@ -115,7 +115,7 @@ impl Server {
         let store = opened.start(&engine.observer())?;
         engine.run(store.clone());
         seed::seed(&store, now()).await?;
-        let state = Arc::new(api_state(settings, &store, policy, url_rules));
+        let state = Arc::new(api_state(settings, &store, address, policy, url_rules));
         let shutdown = CancellationToken::new();
         let listeners = TaskTracker::new();
         run_tasks(&store, &engine, &shutdown, &listeners);
@@ -178,7 +178,13 @@ fn form(settings: &Settings, url_rules: UrlRules) -> RequestForm {
     }
 }
 
-fn api_state(settings: &Settings, store: &Store, policy: AddressPolicy, url_rules: UrlRules) -> ApiState {
+fn api_state(
+    settings: &Settings,
+    store: &Store,
+    address: SocketAddr,
+    policy: AddressPolicy,
+    url_rules: UrlRules,
+) -> ApiState {
     ApiState {
         store: store.clone(),
         clock: system_now(),
@@ -187,8 +193,21 @@ fn api_state(settings: &Settings, store: &Store, policy: AddressPolicy, url_rule
         jwt_secret: settings.jwt_secret.clone(),
         limits: Limits { body_bytes_max: settings.body_bytes_max, ..Limits::default() },
         strict_event_types: settings.strict_event_types,
+        schemas: api::SchemaCache::default(),
+        public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address))),
+        header_prefixes: settings.header_prefixes.clone(),
         default_signature: settings.default_signature,
     }
+}
+
+/// Returns an address that can be opened: one that stands for every address becomes the loopback one.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

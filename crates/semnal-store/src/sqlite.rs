@@ -8,6 +8,7 @@ pub(crate) mod configuration;
 pub(crate) mod narrow;
 #[cfg(test)]
 mod plans;
+mod revocations;
 pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod tasks;

@@ -27,7 +27,7 @@ use crate::read::{ReadSource, Reader};
 use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::{SqliteJournal, refuse_foreign};
-use crate::vault::{KEY_BYTES, Vault};
+use crate::vault::{KEY_BYTES, Vault, derived_key};
 use crate::views::feed::Pending;
 use crate::views::progress::{Phase, Progress};
 use crate::views::{self, TRIMMED, Views};
@@ -45,6 +45,8 @@ const BYTES_PER_PERMIT: usize = 16 * 1_024;
 const READERS: usize = 2;
 /// Keeps hashes of event ids apart from those of idempotency keys.
 pub(crate) const EVENT_ID_SCOPE: &str = "event-id";
+/// What the key that signs tokens is derived for.
+const TOKEN_PURPOSE: &str = "token";
 
 /// The durable record.
 #[derive(Clone)]
@@ -60,6 +62,7 @@ pub struct Store {
     now: Now,
     /// Wakes whoever runs tasks.
     task_started: Arc<Notify>,
+    token_key: [u8; KEY_BYTES],
 }
 
 type ReadJob = Box<dyn FnOnce(&Reader) + Send>;
@@ -118,6 +121,7 @@ pub struct Opened {
     configuration: Configuration,
     cipher: IdCipher,
     duplicates_in: Option<std::path::PathBuf>,
+    token_key: [u8; KEY_BYTES],
     options: StoreOptions,
 }
 
@@ -169,7 +173,8 @@ impl Opened {
         let (id_key, secret) = split_keys(&options.fresh_keys);
         // Before the key: a key that is missing is no matter of ours when the journal is not ours.
         refuse_foreign(directory.path())?;
-        let vault = Arc::new(Vault::new(&directory.secret_key(secret)?));
+        let secret = directory.secret_key(secret)?;
+        let (vault, token_key) = (Arc::new(Vault::new(&secret)), derived_key(&secret, TOKEN_PURPOSE));
         let journal = SqliteJournal::open(directory.path())?;
         #[cfg(feature = "fault-injection")]
         if options.sabotage == Some(Sabotage::NoSync) {
@@ -181,7 +186,7 @@ impl Opened {
         let journal = Journal::Sqlite { journal, vault, feed };
         let configuration = journal.load_configuration()?;
         let duplicates_in = Some(directory.path().to_path_buf());
-        Ok(Opened { journal, configuration, cipher, duplicates_in, options })
+        Ok(Opened { journal, configuration, cipher, duplicates_in, token_key, options })
     }
 
     /// Opens a store in memory.
@@ -189,10 +194,11 @@ impl Opened {
     /// # Errors
     /// [`StoreError`] when the rows of an earlier store do not fit together.
     pub fn memory(disk: MemoryDisk, options: StoreOptions) -> Result<Opened, StoreError> {
-        let cipher = IdCipher::new(split_keys(&options.fresh_keys).0);
+        let (id_key, secret) = split_keys(&options.fresh_keys);
+        let (cipher, token_key) = (IdCipher::new(id_key), derived_key(&secret, TOKEN_PURPOSE));
         let journal = Journal::Memory(MemoryJournal::new(disk));
         let configuration = journal.load_configuration()?;
-        Ok(Opened { journal, configuration, cipher, duplicates_in: None, options })
+        Ok(Opened { journal, configuration, cipher, duplicates_in: None, token_key, options })
     }
 
     /// Returns the configuration as it was found.
@@ -210,7 +216,7 @@ impl Opened {
     /// # Errors
     /// [`StoreError`] when the journal cannot be read.
     pub fn start(self, observer: &Arc<dyn Observer>) -> Result<Store, StoreError> {
-        let Opened { mut journal, configuration, cipher, duplicates_in, options } = self;
+        let Opened { mut journal, configuration, cipher, duplicates_in, token_key, options } = self;
         let started_at = (options.now)();
         prune_answers(&mut journal, started_at)?;
         let source = journal.source();
@@ -274,7 +280,18 @@ impl Opened {
         spawn("semnal-writer", move || writer.run())?;
         let reads = start_readers(readers)?;
         let (views, task_started) = (progress, Arc::default());
-        Ok(Store { commands, capacity, configuration, keys, cipher, reads, views, now, task_started })
+        Ok(Store {
+            commands,
+            capacity,
+            configuration,
+            keys,
+            cipher,
+            reads,
+            views,
+            now,
+            task_started,
+            token_key,
+        })
     }
 }
 
@@ -287,6 +304,11 @@ impl Store {
     /// Returns what makes and checks public ids.
     pub fn ids(&self) -> &IdCipher {
         &self.cipher
+    }
+
+    /// Returns the key that signs tokens of this server. It is derived from the key file, so that it survives a restart.
+    pub fn token_key(&self) -> &[u8; KEY_BYTES] {
+        &self.token_key
     }
 
     /// Gives out a key for a new row of the configuration.
@@ -512,7 +534,8 @@ fn last_configuration_key(configuration: &Configuration) -> Key {
         .flat_map(|o| configuration.applications(o.id))
         .map(|a| a.id.0)
         .collect::<Vec<_>>();
-    organisations.chain(endpoints).chain(keys).chain(applications).max().unwrap_or_default()
+    let revocation = configuration.last_revocation();
+    organisations.chain(endpoints).chain(keys).chain(applications).chain(revocation).max().unwrap_or_default()
 }
 
 /// Starts the views beside a journal on disk, and lets the readers see them.

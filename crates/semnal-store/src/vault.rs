@@ -2,11 +2,18 @@
 //! sealed value moved to another row does not open.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 
 use crate::error::StoreError;
 
 /// Bytes of the key in `secret.key`.
 pub const KEY_BYTES: usize = 32;
+
+/// Returns a key of another purpose that nobody can find without this one, and that does not lead back to it.
+pub(crate) fn derived_key(key: &[u8; KEY_BYTES], purpose: &str) -> [u8; KEY_BYTES] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose.as_bytes());
+    tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+}
 
 /// Seals and opens secrets.
 pub struct Vault {
@@ -52,6 +59,14 @@ impl Vault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_derived_key_depends_on_the_key_and_the_purpose() {
+        let derived = derived_key(&[1; 32], "a");
+        assert_eq!(derived_key(&[1; 32], "a"), derived);
+        assert_ne!(derived_key(&[2; 32], "a"), derived);
+        assert_ne!(derived_key(&[1; 32], "b"), derived);
+    }
 
     #[test]
     fn a_sealed_secret_opens_only_for_its_row_and_key() {

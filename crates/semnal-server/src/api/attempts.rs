@@ -12,6 +12,8 @@ use semnal_core::application::Scope;
 use semnal_core::attempt::AttemptEnd;
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
+use semnal_core::portal::Capability;
+use semnal_store::message::Message;
 use semnal_store::outcome::{Outcome, Trigger, Verdict};
 use semnal_store::store::Resent;
 use serde::Serialize;
@@ -130,14 +132,28 @@ pub(crate) async fn get(
 ) -> Result<Answer, ApiError> {
     let view = caller.portal(Scope::Read)?;
     let application = view.application(&api.store.configuration(), api.store.ids(), &app)?.id;
-    let message = find::message(&api, application, &message).await?;
-    let not_found = || ApiError::not_found("attempt", &attempt);
-    let id = api.store.ids().decode_attempt(&attempt).map_err(|_| not_found())?;
+    let (_, it) = find_attempt(&api, application, &message, &attempt).await?;
+    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), application, &it, true)))
+}
+
+/// Returns an attempt with its message.
+///
+/// # Errors
+/// 404, or what the store says.
+pub(super) async fn find_attempt(
+    api: &ApiState,
+    application: ApplicationId,
+    message: &str,
+    attempt: &str,
+) -> Result<(Message, Outcome), ApiError> {
+    let message = find::message(api, application, message).await?;
+    let not_found = || ApiError::not_found("attempt", attempt);
+    let id = api.store.ids().decode_attempt(attempt).map_err(|_| not_found())?;
     if id.delivery.message != message.id {
         return Err(not_found());
     }
     let found = api.store.read(move |reader| reader.attempt(id)).await?.ok_or_else(not_found)?;
-    Ok(Answer::json(StatusCode::OK, &out(api.store.ids(), application, &found, true)))
+    Ok((message, found))
 }
 
 /// `POST …/msg/{msg_id}/endpoint/{endpoint_id}/resend`
@@ -147,7 +163,7 @@ pub(crate) async fn resend(
     Segments((app, message, endpoint)): Segments<(String, String, String)>,
     idempotency: Idempotency,
 ) -> Result<Answer, ApiError> {
-    let view = caller.portal(Scope::Manage)?;
+    let view = caller.portal_with(Scope::Manage, Capability::CreateAttempts)?;
     let configuration = api.store.configuration();
     let application = view.application(&configuration, api.store.ids(), &app)?.id;
     let endpoint_id = find::endpoint(&configuration, api.store.ids(), application, &endpoint)?.id;

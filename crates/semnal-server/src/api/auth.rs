@@ -1,19 +1,24 @@
-//! Who calls, and what they may do: our API keys, Svix-style tokens, or whoever can open the control socket.
+//! Who calls, and what they may do: our API keys, tokens of portals, Svix-style tokens, or whoever can open the control
+//! socket.
 //!
 //! [`super::gate`] calls [`identify`] for every request; handlers ask the [`Caller`] for what they need before they
 //! look at anything. Invariant: no text of a key or token leaves this file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use semnal_core::application::{ApiKey, Application, DEFAULT_ORGANISATION, Scope};
+use semnal_core::application::{ApiKey, Application, DEFAULT_ORGANISATION, EventType, Scope};
 use semnal_core::configuration::Configuration;
-use semnal_core::id::{ApplicationId, IdCipher, OrganisationId};
+use semnal_core::id::{ApplicationId, IdCipher, Key, OrganisationId};
+use semnal_core::name::EventTypeName;
+use semnal_core::portal::{Capability, IssuedToken};
+use semnal_core::time::UnixMillis;
 
 use super::error::ApiError;
-use super::{ApiState, find, token};
+use super::{ApiState, find, portal_token, token};
 use crate::keys;
 
 /// How far a listener trusts whoever connects.
@@ -38,8 +43,22 @@ enum Kind {
     /// A token of a whole organisation.
     Organisation,
     /// A token of one application.
-    Application(ApplicationId),
+    Application(Arc<Portal>),
     ControlSocket,
+}
+
+/// What a token of one application opens.
+#[derive(Debug)]
+pub(crate) struct Portal {
+    pub application: ApplicationId,
+    /// What its bearer may do.
+    pub capabilities: BTreeSet<Capability>,
+    /// The flags of the event types that its bearer sees; `None` means every event type.
+    pub feature_flags: Option<BTreeSet<EventTypeName>>,
+    /// The keyed hash by which it can be revoked.
+    pub fingerprint: [u8; 16],
+    /// From when on it is refused anyway.
+    pub expires_at: Option<UnixMillis>,
 }
 
 /// What a caller sees: an organisation, or one application of it.
@@ -79,7 +98,7 @@ impl Caller {
     /// # Errors
     /// 403 when the key lacks the scope, or the token is one of an application.
     pub(crate) fn organisation(&self, scope: Scope) -> Result<View, ApiError> {
-        match self.kind {
+        match &self.kind {
             Kind::Application(_) => Err(ApiError::Forbidden(
                 "the token of an application cannot do this; use one of its organisation",
             )),
@@ -87,12 +106,23 @@ impl Caller {
         }
     }
 
-    /// Grants what a user of an application's portal may do too: manage its endpoints, read its messages and
-    /// attempts, send again, list event types.
+    /// Grants what a user of an application's portal may do too: read its endpoints, messages and attempts, list event
+    /// types, and with any other scope than [`Scope::Read`] manage its endpoints.
     ///
     /// # Errors
-    /// 403 when the key lacks the scope.
+    /// 403 when the key lacks the scope, or the token the capability.
     pub(crate) fn portal(&self, scope: Scope) -> Result<View, ApiError> {
+        self.portal_with(
+            scope,
+            if scope == Scope::Read { Capability::ViewBase } else { Capability::ManageEndpoint },
+        )
+    }
+
+    /// Grants what a user of an application's portal may do who has a capability.
+    ///
+    /// # Errors
+    /// 403 when the key lacks the scope, or the token the capability.
+    pub(crate) fn portal_with(&self, scope: Scope, capability: Capability) -> Result<View, ApiError> {
         let organisation = self.organisation;
         match &self.kind {
             Kind::Key(key) if !key.scopes.is_empty() && !key.scopes.contains(&scope) => {
@@ -102,8 +132,26 @@ impl Caller {
                     Scope::Manage => "this needs a key with the scope \"manage\"",
                 }))
             }
-            Kind::Application(only) => Ok(View { organisation, only: Some(*only) }),
+            Kind::Application(portal) if !portal.capabilities.iter().any(|it| it.includes(capability)) => {
+                Err(ApiError::Forbidden(lacking(capability)))
+            }
+            Kind::Application(portal) => Ok(View { organisation, only: Some(portal.application) }),
             _ => Ok(View { organisation, only: None }),
+        }
+    }
+
+    /// Tells whether an event type is offered to this caller.
+    pub(crate) fn sees(&self, it: &EventType) -> bool {
+        let Kind::Application(portal) = &self.kind else { return true };
+        let Some(flags) = &portal.feature_flags else { return true };
+        it.feature_flags.is_empty() || !it.feature_flags.is_disjoint(flags)
+    }
+
+    /// Returns what the caller's token opens, when it is one of an application.
+    pub(crate) fn token(&self) -> Option<&Arc<Portal>> {
+        match &self.kind {
+            Kind::Application(portal) => Some(portal),
+            _ => None,
         }
     }
 
@@ -123,7 +171,7 @@ impl Caller {
         let (letter, key) = match &self.kind {
             Kind::Key(key) => (b'k', key.id.0.0),
             Kind::Organisation => (b'o', 0),
-            Kind::Application(id) => (b'a', id.0.0),
+            Kind::Application(portal) => (b'a', portal.application.0.0),
             Kind::ControlSocket => (b'c', 0),
         };
         let mut bytes = [letter; 17];
@@ -140,6 +188,19 @@ impl Caller {
             Kind::Application(_) => "token of the application".to_owned(),
             Kind::ControlSocket => "control socket".to_owned(),
         }
+    }
+}
+
+fn lacking(capability: Capability) -> &'static str {
+    match capability {
+        Capability::ViewBase => "this needs a token with the capability \"ViewBase\"",
+        Capability::ViewEndpointSecret => "this needs a token with the capability \"ViewEndpointSecret\"",
+        Capability::ManageEndpointSecret => "this needs a token with the capability \"ManageEndpointSecret\"",
+        Capability::ManageTransformations => {
+            "this needs a token with the capability \"ManageTransformations\""
+        }
+        Capability::CreateAttempts => "this needs a token with the capability \"CreateAttempts\"",
+        Capability::ManageEndpoint => "this needs a token with the capability \"ManageEndpoint\"",
     }
 }
 
@@ -169,6 +230,9 @@ pub(crate) async fn identify(
     let text = bearer(headers)?;
     if text.starts_with(keys::PREFIX) {
         return with_key(api, text);
+    }
+    if text.starts_with(portal_token::PREFIX) {
+        return with_portal_token(api, text);
     }
     match (&api.jwt_secret, text.bytes().filter(|b| *b == b'.').count()) {
         (Some(secret), 2) => with_token(api, secret, text).await,
@@ -210,8 +274,42 @@ fn with_key(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
     Ok(Caller { organisation: key.organisation, kind: Kind::Key(key.clone()) })
 }
 
+fn with_portal_token(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
+    let claims = portal_token::verify(text, api.store.token_key(), api.now())?;
+    let configuration = api.store.configuration();
+    let application = configuration
+        .application(claims.application)
+        .ok_or(ApiError::Authentication("the application of this token does not exist any more"))?;
+    let fingerprint = portal_token::fingerprint(api.store.ids(), text);
+    let issued = IssuedToken { issued: Some(claims.issued), session: claims.session.as_deref(), fingerprint };
+    refuse_revoked(&configuration, application.id, &issued, api.now())?;
+    let portal = Portal {
+        application: application.id,
+        capabilities: claims.capabilities,
+        feature_flags: Some(claims.feature_flags),
+        fingerprint,
+        expires_at: Some(claims.expires_at),
+    };
+    Ok(Caller { organisation: application.organisation, kind: Kind::Application(Arc::new(portal)) })
+}
+
+fn refuse_revoked(
+    configuration: &Configuration,
+    application: ApplicationId,
+    token: &IssuedToken<'_>,
+    now: UnixMillis,
+) -> Result<(), ApiError> {
+    match configuration.revocations(application) {
+        Some(all) if all.refuse(token, now) => {
+            Err(ApiError::Authentication("the token was revoked; ask for another"))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn with_token(api: &Arc<ApiState>, secret: &[u8], text: &str) -> Result<Caller, ApiError> {
-    match token::verify(text, secret, api.now())? {
+    let token::Verified { subject, issued_at, expires_at } = token::verify(text, secret, api.now())?;
+    match subject {
         token::Subject::Organisation(name) => {
             let known = api.store.configuration().organisation_by_name(name.as_str()).map(|it| it.id);
             let organisation = match known {
@@ -228,7 +326,17 @@ async fn with_token(api: &Arc<ApiState>, secret: &[u8], text: &str) -> Result<Ca
                 configuration.organisation_by_name(organisation.as_str()).ok_or_else(unknown)?;
             let found = find::application(&configuration, api.store.ids(), organisation.id, &application)
                 .map_err(|_| unknown())?;
-            Ok(Caller { organisation: organisation.id, kind: Kind::Application(found.id) })
+            let fingerprint = portal_token::fingerprint(api.store.ids(), text);
+            let issued = IssuedToken { issued: issued_at.map(Key::first_at), session: None, fingerprint };
+            refuse_revoked(&configuration, found.id, &issued, api.now())?;
+            let portal = Portal {
+                application: found.id,
+                capabilities: Capability::ALL.into(),
+                feature_flags: None,
+                fingerprint,
+                expires_at,
+            };
+            Ok(Caller { organisation: organisation.id, kind: Kind::Application(Arc::new(portal)) })
         }
     }
 }

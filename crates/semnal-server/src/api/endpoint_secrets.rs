@@ -8,6 +8,7 @@ use http::StatusCode;
 use semnal_core::application::Scope;
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::Endpoint;
+use semnal_core::portal::Capability;
 use semnal_core::signature::Secret;
 use serde::Serialize;
 
@@ -38,7 +39,8 @@ pub(crate) async fn get(
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
 ) -> Result<Answer, ApiError> {
-    current(&api, caller.portal(Scope::Manage)?, &app, &endpoint)
+    let view = caller.portal_with(Scope::Manage, Capability::ViewEndpointSecret)?;
+    current(&api, view, &app, &endpoint)
 }
 
 /// `POST …/secret/rotate`: a secret that is not given is made, of the kind that the endpoint has. Svix's reference has
@@ -50,7 +52,7 @@ pub(crate) async fn rotate(
     idempotency: Idempotency,
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
-    let view = caller.portal(Scope::Manage)?;
+    let view = caller.portal_with(Scope::Manage, Capability::ManageEndpointSecret)?;
     let mut fields = Fields::parse_optional(&body)?;
     let key = read_secret(&mut fields, "key").value();
     let grace = fields.number("gracePeriodSeconds", 0..=GRACE_SECONDS_MAX).value();

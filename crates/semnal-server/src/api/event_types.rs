@@ -1,5 +1,6 @@
 //! `/api/v1/event-type`: the catalogue of an organisation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -21,6 +22,7 @@ use super::find::Segments;
 use super::idempotency::{self, Idempotency, Planned};
 use super::input::{Fields, Given};
 use super::page::{self, Order};
+use super::payload_check::{self, ENFORCED_FIELD};
 use super::query::Params;
 use super::time::Rfc3339;
 
@@ -30,6 +32,8 @@ const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
 const GROUP_CHARACTERS_MAX: usize = 256;
 /// 1,024 characters for a title.
 const TITLE_CHARACTERS_MAX: usize = 1_024;
+/// 50 feature flags of an event type or of a portal's token.
+const FEATURE_FLAGS_MAX: usize = 50;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,8 +44,11 @@ struct EventTypeOut<'a> {
     group_name: Option<&'a str>,
     archived: bool,
     deprecated: bool,
+    /// The first of `featureFlags`: older SDKs know one only.
     feature_flag: Option<&'a str>,
+    feature_flags: Option<Vec<&'a str>>,
     schemas: Option<&'a RawValue>,
+    schema_enforced: bool,
     example: Option<&'a RawValue>,
     created_at: Rfc3339,
     updated_at: Rfc3339,
@@ -55,7 +62,10 @@ fn out(it: &EventType, with_content: bool) -> EventTypeOut<'_> {
         group_name: it.group.as_deref(),
         archived: it.archived,
         deprecated: it.deprecated,
-        feature_flag: it.feature_flag.as_deref(),
+        feature_flag: it.feature_flags.first().map(EventTypeName::as_str),
+        feature_flags: (!it.feature_flags.is_empty())
+            .then(|| it.feature_flags.iter().map(EventTypeName::as_str).collect()),
+        schema_enforced: it.schema_enforced,
         schemas: json(it.schemas.as_deref(), with_content),
         example: json(it.example.as_deref(), with_content),
         created_at: Rfc3339(it.created_at),
@@ -74,22 +84,27 @@ struct EventTypeFields {
     group: Given<String>,
     archived: Given<bool>,
     deprecated: Given<bool>,
-    feature_flag: Given<String>,
+    feature_flags: Given<BTreeSet<EventTypeName>>,
     schemas: Given<String>,
+    schema_enforced: Given<bool>,
     example: Given<String>,
 }
 
 impl EventTypeFields {
     fn read(fields: &mut Fields<'_>) -> EventTypeFields {
-        let flag = |text: &str| EventTypeName::parse(text).map(|name| name.to_string());
+        let names = ["featureFlags", "featureFlag"];
+        let several = feature_flags(fields, names[0]);
+        let one = fields.parsed(names[1], "invalid_name", EventTypeName::parse);
+        let given = [several, one.map(|flag| BTreeSet::from([flag]))];
         EventTypeFields {
             title: fields.text("title", 0..=TITLE_CHARACTERS_MAX),
             description: fields.text("description", 0..=DESCRIPTION_CHARACTERS_MAX),
             group: fields.text("groupName", 1..=GROUP_CHARACTERS_MAX),
             archived: fields.flag("archived"),
             deprecated: fields.flag("deprecated"),
-            feature_flag: fields.parsed("featureFlag", "invalid_name", flag),
+            feature_flags: fields.either(names, given),
             schemas: object(fields, "schemas"),
+            schema_enforced: fields.flag(ENFORCED_FIELD),
             example: object(fields, "example"),
         }
     }
@@ -104,12 +119,23 @@ impl EventTypeFields {
             group: self.group.value(),
             archived: self.archived.value().unwrap_or_default(),
             deprecated: self.deprecated.value().unwrap_or_default(),
-            feature_flag: self.feature_flag.value(),
+            feature_flags: self.feature_flags.value().unwrap_or_default(),
             schemas: self.schemas.value(),
+            schema_enforced: self.schema_enforced.value().unwrap_or_default(),
             example: self.example.value(),
             created_at: now,
             updated_at: now,
         }
+    }
+}
+
+/// Reads feature flags. An empty list is the same as none.
+pub(crate) fn feature_flags(fields: &mut Fields<'_>, name: &str) -> Given<BTreeSet<EventTypeName>> {
+    match fields.raw(name) {
+        Given::Value(raw) if raw.get().trim_start_matches('[').trim_start() == "]" => {
+            Given::Value(BTreeSet::new())
+        }
+        _ => fields.names(name, FEATURE_FLAGS_MAX, EventTypeName::parse),
     }
 }
 
@@ -126,9 +152,11 @@ fn object(fields: &mut Fields<'_>, name: &'static str) -> Given<String> {
 fn find(configuration: &Configuration, view: View, text: &str) -> Result<Arc<EventType>, ApiError> {
     let name = EventTypeName::parse(text).ok();
     let found = name.and_then(|name| configuration.event_type(view.organisation, &name)).cloned();
-    found.ok_or_else(|| {
-        ApiError::NotFound(format!("there is no event type {:?} here; check its name", excerpt(text)))
-    })
+    found.ok_or_else(|| not_found(text))
+}
+
+fn not_found(name: &str) -> ApiError {
+    ApiError::NotFound(format!("there is no event type {:?} here; check its name", excerpt(name)))
 }
 
 /// `GET /api/v1/event-type`
@@ -143,7 +171,9 @@ pub(crate) async fn list(
     let with_content = params.flag("with_content", false);
     params.finish()?;
     let configuration = api.store.configuration();
-    let offered = configuration.event_types(view.organisation).filter(|it| archived_too || !it.archived);
+    let offered = configuration
+        .event_types(view.organisation)
+        .filter(|it| (archived_too || !it.archived) && caller.sees(it));
     let page = page::cut(offered.collect(), |it| it.name.to_string(), order, &cursor, limit);
     Ok(Answer::json(StatusCode::OK, &page.map(|it| out(it, with_content))))
 }
@@ -162,6 +192,8 @@ pub(crate) async fn create(
     let given = EventTypeFields::read(&mut fields);
     fields.required("description", given.description.clone());
     fields.finish()?;
+    let enforced = given.schema_enforced.clone().value().unwrap_or_default();
+    let approved = payload_check::approve(&api, given.schemas.clone().value(), enforced).await?;
     let (name, now) = (name.ok_or(ApiError::Internal)?, api.now());
     idempotency::change(&api, idempotency, move |configuration| {
         let old = configuration.event_type(view.organisation, &name);
@@ -173,6 +205,7 @@ pub(crate) async fn create(
         }
         let created_at = old.map_or(now, |old| old.created_at);
         let it = EventType { created_at, ..given.whole(view.organisation, name, now) };
+        approved.covers(&it, configuration)?;
         let answer = Answer::json(StatusCode::CREATED, &out(&it, true));
         Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
     })
@@ -187,6 +220,9 @@ pub(crate) async fn get(
 ) -> Result<Answer, ApiError> {
     let view = caller.portal(Scope::Read)?;
     let it = find(&api.store.configuration(), view, &name)?;
+    if !caller.sees(&it) {
+        return Err(not_found(&name));
+    }
     Ok(Answer::json(StatusCode::OK, &out(&it, true)))
 }
 
@@ -205,12 +241,15 @@ pub(crate) async fn put(
     let name = EventTypeName::parse(&name).map_err(|error| {
         ApiError::invalid(&["path", "event_type_name"], "invalid_name", error.to_string())
     })?;
+    let enforced = given.schema_enforced.clone().value().unwrap_or_default();
+    let approved = payload_check::approve(&api, given.schemas.clone().value(), enforced).await?;
     let now = api.now();
     idempotency::change(&api, Idempotency(None), move |configuration| {
         let old = configuration.event_type(view.organisation, &name);
         let status = if old.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let created_at = old.map_or(now, |old| old.created_at);
         let it = EventType { created_at, ..given.whole(view.organisation, name, now) };
+        approved.covers(&it, configuration)?;
         let answer = Answer::json(status, &out(&it, true));
         Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
     })
@@ -230,7 +269,12 @@ pub(crate) async fn patch(
     let description = fields.not_null("description", given.description);
     let archived = fields.not_null("archived", given.archived);
     let deprecated = fields.not_null("deprecated", given.deprecated);
+    let enforced = fields.not_null(ENFORCED_FIELD, given.schema_enforced);
     fields.finish()?;
+    let old = find(&api.store.configuration(), view, &name)?;
+    let mut schemas = old.schemas.clone();
+    given.schemas.clone().patch(&mut schemas);
+    let approved = payload_check::approve(&api, schemas, enforced.unwrap_or(old.schema_enforced)).await?;
     let now = api.now();
     idempotency::change(&api, Idempotency(None), move |configuration| {
         let mut it = EventType::clone(&*find(configuration, view, &name)?);
@@ -239,10 +283,15 @@ pub(crate) async fn patch(
         it.deprecated = deprecated.unwrap_or(it.deprecated);
         given.title.patch(&mut it.title);
         given.group.patch(&mut it.group);
-        given.feature_flag.patch(&mut it.feature_flag);
+        match given.feature_flags {
+            Given::Absent => {}
+            other => it.feature_flags = other.value().unwrap_or_default(),
+        }
         given.schemas.patch(&mut it.schemas);
+        it.schema_enforced = enforced.unwrap_or(it.schema_enforced);
         given.example.patch(&mut it.example);
         it.updated_at = now;
+        approved.covers(&it, configuration)?;
         let answer = Answer::json(StatusCode::OK, &out(&it, true));
         Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
     })

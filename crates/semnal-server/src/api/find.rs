@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::input::Given;
 
 /// No configuration has this version: nothing that was matched against it is stored.
-const NO_VERSION: u64 = u64::MAX;
+pub(super) const NO_VERSION: u64 = u64::MAX;
 
 /// The parts of a path. One that is not UTF-8 names nothing.
 pub(crate) struct Segments<T>(pub T);

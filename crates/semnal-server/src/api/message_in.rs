@@ -77,6 +77,11 @@ impl<'a> MessageIn<'a> {
     }
 }
 
+/// Tells whether JSON can be the payload of a message: an object, and not too deep.
+pub(crate) fn is_payload(raw: &RawValue) -> bool {
+    raw.get().starts_with('{') && !is_deeper(raw.get().as_bytes(), PAYLOAD_DEPTH_MAX)
+}
+
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use bytes::Bytes;
 use http::StatusCode;
 use semnal_core::application::{Application, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApplicationId, IdCipher, IdKind, MessageId};
-use semnal_core::name::{Channel, Uid};
-use semnal_store::message::{Appended, Message, NewMessage};
+use semnal_core::name::{Channel, EventTypeName, Uid};
+use semnal_store::message::{Appended, Fingerprint, Message, NewMessage};
 use semnal_store::store::{ChangePlan, Changed};
 use semnal_store::views::filter::{Found, Kind, MessageFilter, Span};
 use serde::Serialize;
@@ -25,13 +26,16 @@ use super::idempotency::Idempotency;
 use super::input::Fields;
 use super::message_in::MessageIn;
 use super::page::{self, Page};
+use super::payload_check;
 use super::query::Params;
 use super::time::Rfc3339;
 
 /// A message is matched 10 times at most while the configuration changes under it.
-const MATCHES_MAX: usize = 10;
+pub(super) const MATCHES_MAX: usize = 10;
 /// What stands for a payload that was not asked for, or is gone.
 const NO_PAYLOAD: &str = "{}";
+/// Where a payload stands in the request that creates a message.
+pub(super) const PAYLOAD_PLACE: [&str; 2] = ["body", "payload"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,8 +98,19 @@ pub(crate) async fn create(
         }
         (Err(not_found), None) => return Err(not_found),
     };
-    check_event_type(&api, &configuration, view, &given)?;
     for _ in 0..MATCHES_MAX {
+        check_event_type(&api, &configuration, view, &given.event_type)?;
+        let (name, payload) = (&given.event_type, given.payload);
+        let checked =
+            payload_check::check(&api, &configuration, view.organisation, name, payload, &PAYLOAD_PLACE)
+                .await;
+        if let Err(violation) = checked {
+            // What was accepted before stays accepted when the schema has changed since.
+            return match earlier(&api, application, &given.event_type, idempotency).await? {
+                Some(id) => repeated(&api, id, StatusCode::ACCEPTED, with_content).await,
+                None => Err(violation),
+            };
+        }
         let endpoints = configuration.matching(application, &given.event_type, &given.channels);
         let message = NewMessage {
             application,
@@ -111,7 +126,9 @@ pub(crate) async fn create(
                 let shown = with_content.then_some(given.payload);
                 return Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)));
             }
-            Some(Appended::Repeated(id)) => return repeated(&api, id, with_content).await,
+            Some(Appended::Repeated(id)) => {
+                return repeated(&api, id, StatusCode::ACCEPTED, with_content).await;
+            }
             Some(Appended::EventIdExists(_)) => return Err(event_id_exists(&given)),
             Some(Appended::Stale) => configuration = api.store.configuration(),
             None => return Err(ApiError::Internal),
@@ -128,9 +145,8 @@ fn check_event_type(
     api: &ApiState,
     configuration: &Configuration,
     view: View,
-    given: &MessageIn<'_>,
+    name: &EventTypeName,
 ) -> Result<(), ApiError> {
-    let name = &given.event_type;
     if !api.strict_event_types || configuration.event_type(view.organisation, name).is_some() {
         return Ok(());
     }
@@ -143,15 +159,50 @@ fn event_id_exists(given: &MessageIn<'_>) -> ApiError {
     ApiError::Conflict(format!("this application has a message with the eventId {event_id:?} already"))
 }
 
+/// Returns the message that the same request made before, if it did.
+pub(super) async fn earlier(
+    api: &ApiState,
+    application: ApplicationId,
+    event_type: &EventTypeName,
+    idempotency: Option<Fingerprint>,
+) -> Result<Option<MessageId>, ApiError> {
+    if idempotency.is_none() {
+        return Ok(None);
+    }
+    // An offer that is matched against no configuration is never stored; what was stored before is found.
+    let offer = NewMessage {
+        application,
+        event_type: event_type.clone(),
+        event_id: None,
+        channels: Vec::new(),
+        endpoints: Vec::new(),
+        payload: Bytes::new(),
+        idempotency,
+    };
+    Ok(api.store.append(vec![offer], find::NO_VERSION).await?.into_iter().find_map(|it| match it {
+        Appended::Repeated(id) => Some(id),
+        _ => None,
+    }))
+}
+
 /// Answers a repeated request from the message that it made the first time.
-async fn repeated(api: &ApiState, id: MessageId, with_content: bool) -> Result<Answer, ApiError> {
+pub(super) async fn repeated(
+    api: &ApiState,
+    id: MessageId,
+    status: StatusCode,
+    with_content: bool,
+) -> Result<Answer, ApiError> {
     let it = api.store.read(move |reader| reader.message(id)).await?.ok_or(ApiError::Internal)?;
-    let shown = payload(&it, with_content);
-    Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)))
+    Ok(answer(api, status, &it, with_content))
+}
+
+/// Returns a message as it is shown.
+pub(super) fn answer(api: &ApiState, status: StatusCode, it: &Message, with_content: bool) -> Answer {
+    Answer::json(status, &out(api.store.ids(), it, payload(it, with_content)))
 }
 
 /// Makes the application that a message brings along, under the uid of the path.
-async fn make_application(
+pub(super) async fn make_application(
     api: &ApiState,
     view: View,
     app: &str,
@@ -228,7 +279,6 @@ pub(crate) async fn list(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     #[test]
     fn a_payload_is_a_part_of_the_body_not_a_copy() {

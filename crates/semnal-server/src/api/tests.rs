@@ -2,14 +2,19 @@
 
 mod access;
 mod applications;
+mod attempt_headers;
 mod attempts;
 mod background_tasks;
 mod bodies;
 mod control;
+mod destinations;
 mod endpoints;
 mod event_types;
 mod messages;
+mod payload_check;
+mod portal;
 mod repetition;
+mod send_example;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -96,10 +101,16 @@ impl World {
 
     /// With other settings.
     pub(super) async fn with(change: impl FnOnce(&mut ApiState)) -> World {
-        let now = Arc::new(AtomicI64::new(START));
+        let mut world = World::start(MemoryDisk::default(), Arc::new(AtomicI64::new(START)), change);
+        world.add_organisation(DEFAULT_ORGANISATION).await;
+        world.key = world.add_key(DEFAULT_ORGANISATION, &[], 1, |_| {}).await;
+        world
+    }
+
+    /// Starts on what a disk has.
+    fn start(disk: MemoryDisk, now: Arc<AtomicI64>, change: impl FnOnce(&mut ApiState)) -> World {
         let time = now.clone();
         let clock: Now = Arc::new(move || UnixMillis(time.load(Ordering::SeqCst)));
-        let disk = MemoryDisk::default();
         let options = StoreOptions {
             now: clock.clone(),
             fresh_keys: [7; 48],
@@ -116,16 +127,22 @@ impl World {
             jwt_secret: Some(JWT_SECRET.to_vec()),
             limits: Limits::default(),
             strict_event_types: false,
+            schemas: Default::default(),
+            public_url: "https://hooks.example.com".into(),
+            header_prefixes: vec!["webhook".into(), "svix".into()],
             default_signature: SignatureKind::Hmac256,
         };
         change(&mut api);
         let api = Arc::new(api);
         let (network, control) =
             (router(api.clone(), Trust::Network), router(api.clone(), Trust::ControlSocket));
-        let mut world = World { api, disk, now, network, control, key: String::new() };
-        world.add_organisation(DEFAULT_ORGANISATION).await;
-        world.key = world.add_key(DEFAULT_ORGANISATION, &[], 1, |_| {}).await;
-        world
+        World { api, disk, now, network, control, key: String::new() }
+    }
+
+    /// Stops the store and starts another server on what it left.
+    pub(super) async fn restarted(self) -> World {
+        self.store().stop().await;
+        World { key: self.key, ..World::start(self.disk, self.now, |_| {}) }
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -22,6 +22,15 @@ const TOKEN_BYTES_MAX: usize = 8_192;
 /// `nbf` may be 10 s ahead of our clock: the one who signs sets it to its own "now".
 const NOT_BEFORE_LEEWAY_SECONDS: f64 = 10.0;
 
+/// A token that was checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verified {
+    pub subject: Subject,
+    /// When it says that it was issued, if it does.
+    pub issued_at: Option<UnixMillis>,
+    pub expires_at: Option<UnixMillis>,
+}
+
 /// Whom a token speaks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -35,13 +44,14 @@ struct Claims {
     org: Option<String>,
     exp: Option<f64>,
     nbf: Option<f64>,
+    iat: Option<f64>,
 }
 
 /// Checks a token.
 ///
 /// # Errors
 /// 401 that says what is wrong, without the token.
-pub(super) fn verify(text: &str, secret: &[u8], now: UnixMillis) -> Result<Subject, ApiError> {
+pub(super) fn verify(text: &str, secret: &[u8], now: UnixMillis) -> Result<Verified, ApiError> {
     let refused = |why| Err(ApiError::Authentication(why));
     if text.len() > TOKEN_BYTES_MAX {
         return refused("the token is too long");
@@ -60,18 +70,28 @@ pub(super) fn verify(text: &str, secret: &[u8], now: UnixMillis) -> Result<Subje
     if claims.nbf.is_some_and(|at| at > seconds + NOT_BEFORE_LEEWAY_SECONDS) {
         return refused("the token is not valid yet");
     }
-    let organisation = |text: &str| text.starts_with("org_").then(|| Uid::parse(text).ok()).flatten();
-    if let Some(name) = organisation(&claims.sub) {
-        return Ok(Subject::Organisation(name));
-    }
-    match claims.org.as_deref().and_then(organisation) {
-        Some(organisation) if claims.sub.starts_with("app_") => {
-            Ok(Subject::Application { organisation, application: claims.sub })
-        }
-        _ => {
+    let (issued_at, expires_at) = (claims.iat.map(from_seconds), claims.exp.map(from_seconds));
+    match subject(claims) {
+        Some(subject) => Ok(Verified { subject, issued_at, expires_at }),
+        None => {
             refused("the token's sub must be an organisation (org_…), or an application (app_…) with its org")
         }
     }
+}
+
+fn subject(claims: Claims) -> Option<Subject> {
+    let organisation = |text: &str| text.starts_with("org_").then(|| Uid::parse(text).ok()).flatten();
+    if let Some(name) = organisation(&claims.sub) {
+        return Some(Subject::Organisation(name));
+    }
+    let organisation = claims.org.as_deref().and_then(organisation)?;
+    let application = Some(claims.sub).filter(|sub| sub.starts_with("app_"))?;
+    Some(Subject::Application { organisation, application })
+}
+
+/// Returns the millisecond of a time as tokens write it; what is out of range is the nearest that is not.
+fn from_seconds(seconds: f64) -> UnixMillis {
+    UnixMillis(((seconds * 1_000.0) as i64).clamp(0, UnixMillis::MAX.0))
 }
 
 /// Makes the organisation of a token that is used for the first time, or finds the one that another request made
@@ -117,13 +137,22 @@ mod tests {
     #[test]
     fn a_token_speaks_for_its_subject() {
         let text = token(&json!({"sub": "org_a"}), Algorithm::HS256, SECRET);
-        assert_eq!(verify(&text, SECRET, NOW), Ok(Subject::Organisation(Uid::parse("org_a").unwrap())));
+        let subject = |text: &str| verify(text, SECRET, NOW).map(|it| it.subject);
+        assert_eq!(subject(&text), Ok(Subject::Organisation(Uid::parse("org_a").unwrap())));
         let text = token(&json!({"sub": "app_b", "org": "org_a"}), Algorithm::HS256, SECRET);
         let organisation = Uid::parse("org_a").unwrap();
-        assert_eq!(
-            verify(&text, SECRET, NOW),
-            Ok(Subject::Application { organisation, application: "app_b".into() })
-        );
+        assert_eq!(subject(&text), Ok(Subject::Application { organisation, application: "app_b".into() }));
+    }
+
+    #[test]
+    fn a_token_says_when_it_was_issued_and_when_it_ends() {
+        let times = |claims: Value| {
+            let it = verify(&token(&claims, Algorithm::HS256, SECRET), SECRET, NOW).unwrap();
+            (it.issued_at, it.expires_at)
+        };
+        assert_eq!(times(json!({"sub": "org_a"})), (None, None));
+        let claims = json!({"sub": "org_a", "iat": 1.5, "exp": 1e300});
+        assert_eq!(times(claims), (Some(UnixMillis(1_500)), Some(UnixMillis::MAX)));
     }
 
     #[test]

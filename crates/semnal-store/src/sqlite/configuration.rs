@@ -13,6 +13,7 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::signature::Secret;
 use semnal_core::time::UnixMillis;
 
+use super::revocations;
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -23,6 +24,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
         Change::PutApplication(it) => put_application(connection, it),
         Change::DeleteApplication(id) => {
             connection.execute("delete from endpoint where application = ?1", [id.0.0])?;
+            revocations::delete_all(connection, *id)?;
             connection.execute("delete from application where key = ?1", [id.0.0])?;
             Ok(())
         }
@@ -38,6 +40,8 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
             Ok(())
         }
         Change::PutApiKey(it) => put_api_key(connection, it),
+        Change::Revoke(it) => revocations::put(connection, it),
+        Change::ForgetRevocation(_, position) => revocations::delete(connection, *position),
     }
 }
 
@@ -64,6 +68,7 @@ pub(crate) fn load(connection: &Connection, vault: &Vault) -> Result<Configurati
         all.push(Change::PutApiKey(read_api_key(row)?));
         Ok(())
     })?;
+    revocations::load(connection, &mut all)?;
     let mut configuration = Configuration::default();
     for change in &all {
         configuration.apply(change)?;
@@ -215,16 +220,18 @@ fn sealed_row(id: EndpointId, column: &str) -> String {
 }
 
 const EVENT_TYPE_COLUMNS: &str = "organisation, name, title, description, event_group, archived, deprecated,
-    feature_flag, schemas, example, created_at, updated_at";
+    feature_flag, schemas, example, created_at, updated_at, schema_enforced";
 
 fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreError> {
     let sql = format!(
-        "insert into event_type ({EVENT_TYPE_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "insert into event_type ({EVENT_TYPE_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          on conflict (organisation, name) do update set title = excluded.title, description = excluded.description,
          event_group = excluded.event_group, archived = excluded.archived, deprecated = excluded.deprecated,
          feature_flag = excluded.feature_flag, schemas = excluded.schemas, example = excluded.example,
-         created_at = excluded.created_at, updated_at = excluded.updated_at"
+         created_at = excluded.created_at, updated_at = excluded.updated_at,
+         schema_enforced = excluded.schema_enforced"
     );
+    let flags = it.feature_flags.iter().map(EventTypeName::as_str).collect::<Vec<_>>().join(" ");
     connection.prepare_cached(&sql)?.execute(params![
         it.organisation.0.0,
         it.name.as_str(),
@@ -233,11 +240,12 @@ fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreEr
         it.group,
         it.archived,
         it.deprecated,
-        it.feature_flag,
+        (!flags.is_empty()).then_some(flags),
         it.schemas,
         it.example,
         it.created_at.0,
         it.updated_at.0,
+        it.schema_enforced,
     ])?;
     Ok(())
 }
@@ -245,23 +253,28 @@ fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreEr
 fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
     let organisation: i64 = row.get(0)?;
     let name: String = row.get(1)?;
-    Ok(EventType {
-        organisation: OrganisationId(Key(organisation)),
-        name: EventTypeName::parse(&name).map_err(|e| StoreError::Corrupt {
+    let flags: Option<String> = row.get(7)?;
+    let parse = |text: &str| {
+        EventTypeName::parse(text).map_err(|e| StoreError::Corrupt {
             table: "event_type",
             key: organisation,
             what: format!("name {e}"),
-        })?,
+        })
+    };
+    Ok(EventType {
+        organisation: OrganisationId(Key(organisation)),
+        name: parse(&name)?,
         title: row.get(2)?,
         description: row.get(3)?,
         group: row.get(4)?,
         archived: row.get(5)?,
         deprecated: row.get(6)?,
-        feature_flag: row.get(7)?,
+        feature_flags: flags.iter().flat_map(|text| text.split(' ')).map(parse).collect::<Result<_, _>>()?,
         schemas: row.get(8)?,
         example: row.get(9)?,
         created_at: UnixMillis(row.get(10)?),
         updated_at: UnixMillis(row.get(11)?),
+        schema_enforced: row.get(12)?,
     })
 }
 
@@ -309,7 +322,7 @@ fn read_api_key(row: &Row<'_>) -> Result<ApiKey, StoreError> {
     })
 }
 
-fn each(
+pub(super) fn each(
     connection: &Connection,
     sql: &str,
     mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED, TASK];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -196,6 +196,21 @@ create index task_of_organisation on task (organisation, key);
 create index task_running on task (key) where status = 'running';
 ";
 
+/// Version 4: schemas that are enforced, and tokens of portals that count no longer. `feature_flag` of an event type holds several
+/// from here on, separated by spaces.
+const PAYLOADS_AND_PORTAL: &str = "
+alter table event_type add column schema_enforced integer not null default 0;
+
+create table revocation (
+    position integer primary key,
+    application integer not null,
+    kind text not null,
+    what blob,
+    in_force_from integer not null,
+    forgotten_at integer
+) strict;
+";
+
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
@@ -213,4 +228,31 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::configuration;
+    use crate::vault::Vault;
+    use semnal_core::id::{Key, OrganisationId};
+    use semnal_core::name::EventTypeName;
+
+    #[test]
+    fn an_event_type_of_the_first_version_keeps_its_flag_and_is_not_enforced() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(BASE).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert = "insert into event_type values (1, 'a', null, '', null, 0, 0, 'beta', '{}', null, 0, 0),
+            (1, 'b', null, '', null, 0, 0, null, null, null, 0, 0)";
+        connection.execute_batch(insert).unwrap();
+        migrate(&mut connection, Path::new("journal.db")).unwrap();
+        let found = configuration::load(&connection, &Vault::new(&[1; 32])).unwrap();
+        let of = |name: &str| {
+            let name = EventTypeName::parse(name).unwrap();
+            found.event_type(OrganisationId(Key(1)), &name).unwrap().clone()
+        };
+        assert_eq!(of("a").feature_flags, [EventTypeName::parse("beta").unwrap()].into());
+        assert!(of("b").feature_flags.is_empty() && !of("a").schema_enforced);
+    }
 }

@@ -22,6 +22,7 @@ mod changes;
 mod cuts;
 mod duplicates;
 mod loading;
+mod portal;
 mod reading;
 mod reports;
 mod resend;

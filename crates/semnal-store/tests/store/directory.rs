@@ -35,9 +35,12 @@ async fn closed() -> World {
 #[tokio::test]
 async fn a_journal_of_a_later_version_is_refused() {
     let world = closed().await;
+    let journal = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    let current: i64 = journal.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    drop(journal);
     sql(world.path(), "pragma user_version = 99");
     let error = refusal(world.path());
-    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 3, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known, .. } if known == current), "{error}");
 }
 
 #[tokio::test]

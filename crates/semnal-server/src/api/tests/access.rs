@@ -34,13 +34,18 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("POST", "/api/v1/background-task/q/cancel", Scope::Manage),
     ("POST", "/api/v1/stats/usage/app", Scope::Read),
     ("PUT", "/api/v1/stats/usage/event-types", Scope::Read),
+    ("POST", "/api/v1/app/acme/endpoint/e/send-example", Scope::Send),
     ("GET", "/api/v1/app/acme/msg", Scope::Read),
     ("POST", "/api/v1/app/acme/msg", Scope::Send),
     ("GET", "/api/v1/app/acme/msg/m", Scope::Read),
     ("GET", "/api/v1/app/acme/msg/m/attempt/a", Scope::Read),
+    ("GET", "/api/v1/app/acme/msg/m/attempt/a/headers", Scope::Read),
+    ("GET", "/api/v1/app/acme/msg/m/endpoint", Scope::Read),
     ("POST", "/api/v1/app/acme/msg/m/endpoint/e/resend", Scope::Manage),
     ("GET", "/api/v1/app/acme/attempt/msg/m", Scope::Read),
     ("GET", "/api/v1/app/acme/attempt/endpoint/e", Scope::Read),
+    ("POST", "/api/v1/auth/app-portal-access/acme", Scope::Manage),
+    ("POST", "/api/v1/auth/app/acme/expire-all", Scope::Manage),
     ("GET", "/api/v1/event-type", Scope::Read),
     ("POST", "/api/v1/event-type", Scope::Manage),
     ("GET", "/api/v1/event-type/t", Scope::Read),
@@ -143,6 +148,7 @@ async fn one_organisation_never_sees_another() {
             "/endpoint/e/headers",
             &format!("/msg/{message}"),
             "/msg/m",
+            "/msg/m/endpoint",
             "/attempt/msg/m",
             "/attempt/endpoint/e",
         ] {
@@ -150,6 +156,10 @@ async fn one_organisation_never_sees_another() {
         }
         call("POST", &format!("{app}/msg")).await.refused(404, "not_found");
         call("POST", &format!("{app}/endpoint")).await.refused(404, "not_found");
+        call("POST", &format!("{app}/endpoint/e/send-example")).await.refused(404, "not_found");
+        let id = app.trim_start_matches("/api/v1/app/");
+        call("POST", &format!("/api/v1/auth/app-portal-access/{id}")).await.refused(404, "not_found");
+        call("POST", &format!("/api/v1/auth/app/{id}/expire-all")).await.refused(404, "not_found");
         call("DELETE", &app).await.refused(404, "not_found");
         call("PATCH", &app).await.refused(404, "not_found");
     }

@@ -12,7 +12,14 @@ use serde_json::{Value, json};
 use super::{START, World};
 
 /// Reports an attempt of a message's delivery as the engine does.
-async fn report(world: &World, message: &str, ordinal: u16, number: u16, end: AttemptEnd, at_ms: i64) {
+pub(super) async fn report(
+    world: &World,
+    message: &str,
+    ordinal: u16,
+    number: u16,
+    end: AttemptEnd,
+    at_ms: i64,
+) {
     let (_, key) = world.store().ids().decode(IdKind::Message, message).unwrap();
     let stored = world.store().read(move |reader| reader.message(MessageId(key))).await.unwrap().unwrap();
     let verdict = if end.is_success() { Verdict::Delivered } else { Verdict::RetryAt(UnixMillis(at_ms + 1)) };
@@ -27,7 +34,7 @@ async fn report(world: &World, message: &str, ordinal: u16, number: u16, end: At
         trigger: if number == 3 { Trigger::Manual } else { Trigger::Scheduled },
         address: None,
         phases: Phases { total_us: 12_600, ..Phases::default() },
-        response_headers: Vec::new(),
+        response_headers: vec![("x-receiver".into(), b"\xff 1".to_vec())],
         response_body: b"not \xff now".to_vec(),
         response_truncated: false,
     };

@@ -1,0 +1,98 @@
+//! `GET …/msg/{msg_id}/attempt/{attempt_id}/headers`: what was sent with an attempt, and what was answered.
+//!
+//! The headers of an answer are kept, those of a request are not: they are built again from the message, the attempt
+//! and the endpoint. Only what is certain to have been sent is shown; what cannot be known any more is named as such.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use http::StatusCode;
+use semnal_core::application::Scope;
+use semnal_core::endpoint::{Endpoint, is_sensitive_header};
+use semnal_store::message::Message;
+use semnal_store::outcome::Outcome;
+use serde::Serialize;
+
+use super::ApiState;
+use super::answer::Answer;
+use super::attempts;
+use super::auth::Caller;
+use super::error::ApiError;
+use super::find::Segments;
+use super::messages;
+
+/// An endpoint that was changed less than 60 s before an attempt may have been sent to as it was before.
+const CERTAIN_AFTER: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeadersOut<'a> {
+    sent_headers: BTreeMap<String, String>,
+    /// Sent, but never shown.
+    sensitive: BTreeSet<String>,
+    /// Sent or not: the endpoint has changed since, and its custom headers of then are not kept.
+    custom_headers_known: bool,
+    /// In the order in which they came; a name may come more than once.
+    response_headers: Vec<(&'a str, String)>,
+}
+
+/// `GET …/headers`
+pub(crate) async fn get(
+    State(api): State<Arc<ApiState>>,
+    caller: Caller,
+    Segments((app, message, attempt)): Segments<(String, String, String)>,
+) -> Result<Answer, ApiError> {
+    let view = caller.portal(Scope::Read)?;
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), &app)?.id;
+    let (message, it) = attempts::find_attempt(&api, application, &message, &attempt).await?;
+    let endpoint = configuration.endpoint(it.endpoint).filter(|endpoint| is_unchanged(endpoint, &it));
+    let mut out = HeadersOut {
+        sent_headers: certain(&api, &message, &it),
+        sensitive: api.header_prefixes.iter().map(|prefix| format!("{prefix}-signature")).collect(),
+        custom_headers_known: endpoint.is_some(),
+        response_headers: it
+            .response_headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value).into_owned()))
+            .collect(),
+    };
+    if endpoint.is_some() {
+        out.sent_headers.insert("content-type".to_owned(), "application/json".to_owned());
+    }
+    for (name, value) in endpoint.into_iter().flat_map(|it| &it.headers) {
+        let name = name.to_ascii_lowercase();
+        if is_sensitive_header(&name) {
+            out.sensitive.insert(name);
+        } else if name == "content-type" {
+            out.sent_headers.insert(name, value.clone());
+        } else {
+            // The names that every attempt has win over custom ones.
+            out.sent_headers.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    Ok(Answer::json(StatusCode::OK, &out))
+}
+
+/// Tells whether the endpoint was the same when the attempt was made.
+fn is_unchanged(endpoint: &Endpoint, it: &Outcome) -> bool {
+    endpoint.updated_at == endpoint.created_at || endpoint.updated_at + CERTAIN_AFTER <= it.started_at
+}
+
+/// Returns what every attempt has, under the prefixes that are set.
+fn certain(api: &ApiState, message: &Message, it: &Outcome) -> BTreeMap<String, String> {
+    let id = messages::public_id(api.store.ids(), message.application, message.id);
+    let timestamp = it.started_at.unix_seconds().to_string();
+    let mut all = BTreeMap::from([
+        ("content-length".to_owned(), message.payload.len().to_string()),
+        ("webhook-event".to_owned(), message.event_type.to_string()),
+        ("webhook-attempt".to_owned(), it.id.number.to_string()),
+    ]);
+    for prefix in &api.header_prefixes {
+        all.insert(format!("{prefix}-id"), id.clone());
+        all.insert(format!("{prefix}-timestamp"), timestamp.clone());
+    }
+    all
+}
