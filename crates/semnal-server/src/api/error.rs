@@ -260,6 +260,7 @@ mod tests {
             E::InvalidJson { line: 1, column: 1 },
             E::Invalid(Vec::new()),
             E::StorageFull,
+            E::ViewsBuilding { percent: 0 },
             E::Unavailable,
             E::Internal,
         ];
@@ -267,7 +268,8 @@ mod tests {
             match error {
                 E::Authentication(_) | E::Forbidden(_) | E::NotFound(_) | E::MethodNotAllowed => {}
                 E::BodyTimeout | E::BodyCutOff | E::Conflict(_) | E::BodyTooLarge { .. } => {}
-                E::InvalidJson { .. } | E::Invalid(_) | E::StorageFull | E::Unavailable | E::Internal => {}
+                E::InvalidJson { .. } | E::Invalid(_) | E::StorageFull | E::Unavailable => {}
+                E::ViewsBuilding { .. } | E::Internal => {}
             }
         }
         all
