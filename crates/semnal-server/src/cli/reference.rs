@@ -39,6 +39,7 @@ const GROUPS: &[Group] = &[
         about: "Where the API answers, and what a request may cost.",
         entries: &[
             entry("listen", Some("listen"), "address:port"),
+            entry("public_url", None, "URL"),
             entry("body_bytes_max", None, "bytes"),
             entry("worker_threads", None, "threads"),
         ],
