@@ -14,6 +14,7 @@ use crate::memory::{MemoryJournal, Tables};
 use crate::message::Message;
 use crate::outcome::{Outcome, RetryRow};
 use crate::read::{ReadSource, Reader};
+use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::configuration::{self, AnswerRow};
 use crate::sqlite::{SqliteJournal, rows, tasks};
 use crate::task::Task;
@@ -146,6 +147,14 @@ impl Journal {
         match self {
             Journal::Sqlite { journal, .. } => ReadSource::Sqlite(&journal.connection),
             Journal::Memory(memory) => ReadSource::Memory(memory.working()),
+        }
+    }
+
+    /// Starts what moves the log into the database file.
+    pub(crate) fn checkpointer(&self) -> Result<Option<Checkpointer>, StoreError> {
+        match self {
+            Journal::Sqlite { journal, .. } => Ok(Some(Checkpointer::start(&journal.path)?)),
+            Journal::Memory(_) => Ok(None),
         }
     }
 

@@ -25,7 +25,6 @@ use crate::observer::{Committed, Observer};
 use crate::outcome::{DueCursor, Report};
 use crate::read::{ReadSource, Reader};
 use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
-use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault, derived_key};
 use crate::views::feed::Pending;
@@ -102,6 +101,15 @@ impl StoreOptions {
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         }
+    }
+}
+
+impl StoreOptions {
+    fn skips_recovery(&self) -> bool {
+        #[cfg(feature = "fault-injection")]
+        return self.sabotage == Some(Sabotage::NoRecovery);
+        #[cfg(not(feature = "fault-injection"))]
+        return false;
     }
 }
 
@@ -224,10 +232,7 @@ impl Opened {
         let last_message = source.last_message()?.unwrap_or_default();
         let marked = source.meta_number(LOW_WATER)?.unwrap_or(0);
         let mut books = Bookkeeping::default();
-        #[cfg(feature = "fault-injection")]
-        let skip = options.sabotage == Some(Sabotage::NoRecovery);
-        #[cfg(not(feature = "fault-injection"))]
-        let skip = false;
+        let skip = options.skips_recovery();
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
         let last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0))
             .max(last_message)
@@ -239,10 +244,7 @@ impl Opened {
         let mut readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let views = start_views(&journal, trimmed, &mut readers)?;
         let progress = views.as_ref().map(Views::progress);
-        let checkpointer = match &journal {
-            Journal::Sqlite { journal, .. } => Some(Checkpointer::start(&journal.path)?),
-            Journal::Memory(_) => None,
-        };
+        let checkpointer = journal.checkpointer()?;
         let answers = journal.load_answers()?.into_iter().map(|row| (row.fingerprint, row)).collect();
         let configuration = Arc::new(ArcSwap::from_pointee(configuration));
         let capacity = Arc::new(Semaphore::new(QUEUE_PERMITS));

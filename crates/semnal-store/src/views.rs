@@ -1,9 +1,9 @@
 //! The views: what lists, filters, statistics and charts read. One SQLite file a day beside the journal, brought up from
 //! it by one thread, and at any time to be built from it anew.
 //!
-//! The path: a commit of the journal adds a row to the [`feed`]; the thread of this module gathers such rows,
-//! [`apply`] reads what they name and writes the files, [`list`] and [`statistics`] read them on the readers' threads.
-//! A list first waits until the views have reached the journal ([`progress::Progress::caught_up`]).
+//! The path: a commit of the journal adds a row to the `feed`; the thread of this module gathers such rows,
+//! [`apply`] reads what they name and writes the files, `list` and [`statistics`] read them on the readers' threads.
+//! A list first waits until the views have reached the journal (`Progress::caught_up`).
 //!
 //! Invariants: nothing is answered from here that the journal does not prove; nothing is accepted from here. The feed
 //! is trimmed only behind what the files have synced, so neither a kill nor a power cut leaves a hole.

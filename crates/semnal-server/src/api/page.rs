@@ -107,7 +107,7 @@ pub(crate) fn slice<K: ListedKey>(cursor: &Cursor<K>, limit: usize) -> Slice<K> 
     }
 }
 
-/// Makes a page, newest first, of what was found for its [`slice`].
+/// Makes a page, newest first, of what was found for its [`slice()`].
 pub(crate) fn listed<T, K: ListedKey>(
     found: Found<T, K>,
     key: impl Fn(&T) -> K,

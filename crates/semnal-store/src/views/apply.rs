@@ -1,7 +1,7 @@
 //! Brings the files of the views up to a position of the feed: reads from the journal what the feed names, and writes
 //! rows and roll-ups.
 //!
-//! Invariant: a state is derived from the journal by the same rule as everywhere ([`derive_state`]), and a roll-up moves
+//! Invariant: a state is derived from the journal by the same rule as everywhere (`derive_state`), and a roll-up moves
 //! by what a row's change amounts to, in the row's transaction. So a part of the feed may be applied again, after a
 //! crash or after a rebuild, and changes nothing the second time.
 
