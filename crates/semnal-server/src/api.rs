@@ -168,13 +168,7 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
             get(event_types::get).put(event_types::put).patch(event_types::patch).delete(event_types::delete),
         );
     if trust == Trust::ControlSocket {
-        routes
-            .at("/control/keys", get(control::get_keys).post(control::post_key))
-            .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
-            .at("/control/verify", get(control::get_verify))
-            .at("/control/views", get(control::get_views))
-            .at("/control/views/rebuild", post(control::post_views_rebuild))
-            .at("/control/status", get(control::get_status));
+        control_routes(&mut routes);
     }
     let gate = Gate { api: state.clone(), trust };
     let mut open = Routes(Router::new());
@@ -185,6 +179,17 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
     let guarded = routes.0.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
     let open = open.0.method_not_allowed_fallback(unknown_method);
     guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
+}
+
+/// Adds what only the control socket has.
+fn control_routes(routes: &mut Routes) {
+    routes
+        .at("/control/keys", get(control::get_keys).post(control::post_key))
+        .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
+        .at("/control/verify", get(control::get_verify))
+        .at("/control/views", get(control::get_views))
+        .at("/control/views/rebuild", post(control::post_views_rebuild))
+        .at("/control/status", get(control::get_status));
 }
 
 /// Routes with and without a slash at the end.
