@@ -78,9 +78,24 @@ impl RetrySchedule {
         Ok(RetrySchedule { waits: waits.collect::<Result<_, _>>()? })
     }
 
+    /// Returns the schedule that is in force for a delivery: the endpoint's own, else the event type's, else the
+    /// server's.
+    pub fn in_force<'a>(
+        endpoint: Option<&'a RetrySchedule>,
+        event_type: Option<&'a RetrySchedule>,
+        server: &'a RetrySchedule,
+    ) -> &'a RetrySchedule {
+        endpoint.or(event_type).unwrap_or(server)
+    }
+
+    /// Returns the waits as texts, each as [`RetrySchedule::parse`] reads it.
+    pub fn to_texts(&self) -> Vec<String> {
+        self.waits.iter().map(|w| format_duration(*w)).collect()
+    }
+
     /// Returns the schedule as [`RetrySchedule::parse`] reads it.
     pub fn to_text(&self) -> String {
-        self.waits.iter().map(|w| format_duration(*w)).collect::<Vec<_>>().join(",")
+        self.to_texts().join(",")
     }
 
     /// Returns how many attempts a delivery gets in all.
@@ -160,6 +175,18 @@ mod tests {
         assert_eq!(RetrySchedule::parse(&"1s,".repeat(65)), Err(ScheduleError::TooManySteps { steps: 65 }));
         assert_eq!(RetrySchedule::parse("").map(|s| s.attempts()), Ok(1));
         assert_eq!(RetrySchedule::parse("5ms, 5s").map(|s| s.to_text()), Ok("5ms,5s".into()));
+    }
+
+    #[test]
+    fn the_endpoints_schedule_wins_over_the_event_types_and_that_over_the_servers() {
+        let [endpoint, event_type, server] = ["1ms", "2ms", "3ms"].map(|t| RetrySchedule::parse(t).unwrap());
+        let check = |own, kind, expected: &str| {
+            assert_eq!(RetrySchedule::in_force(own, kind, &server).to_text(), expected);
+        };
+        check(Some(&endpoint), Some(&event_type), "1ms");
+        check(Some(&endpoint), None, "1ms");
+        check(None, Some(&event_type), "2ms");
+        check(None, None, "3ms");
     }
 
     #[test]

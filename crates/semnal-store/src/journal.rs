@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use semnal_core::configuration::{Change, Configuration};
+use semnal_core::health::Failing;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 
@@ -15,7 +16,7 @@ use crate::message::Message;
 use crate::outcome::{Outcome, RetryRow};
 use crate::read::{ReadSource, Reader};
 use crate::sqlite::configuration::{self, AnswerRow};
-use crate::sqlite::{SqliteJournal, rows};
+use crate::sqlite::{SqliteJournal, health, rows};
 use crate::vault::Vault;
 
 /// Where the rows are.
@@ -31,12 +32,19 @@ pub(crate) enum Write {
     Outcome(Arc<Outcome>),
     Retry(RetryRow),
     DeleteRetry(EndpointId, DeliveryId),
-    Added { delivery: DeliveryId, endpoint: EndpointId, asked_by: String, now: UnixMillis },
+    Added {
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        asked_by: String,
+        now: UnixMillis,
+    },
     Change(Box<Change>),
     Cut(EndpointId, Key),
     Answer(Box<AnswerRow>),
     DeleteAnswersBefore(UnixMillis),
     Meta(&'static str, i64),
+    /// What is known about an endpoint's failing; `None` when it does not fail.
+    Failing(EndpointId, Option<Failing>),
 }
 
 impl Journal {
@@ -88,6 +96,7 @@ impl Journal {
                     Write::DeleteAnswersBefore(time) => {
                         configuration::delete_answers_before(connection, time)
                     }
+                    Write::Failing(endpoint, it) => health::put(connection, endpoint, it),
                     Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
                 }
             }

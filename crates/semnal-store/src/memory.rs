@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use semnal_core::configuration::{Change, Configuration};
+use semnal_core::health::Failing;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 
 use crate::error::StoreError;
@@ -48,6 +49,7 @@ pub struct Tables {
     pub(crate) added: BTreeMap<DeliveryId, EndpointId>,
     pub(crate) answers: BTreeMap<[u8; 16], AnswerRow>,
     pub(crate) meta: BTreeMap<String, Vec<u8>>,
+    pub(crate) failing: BTreeMap<EndpointId, Failing>,
     changes: Vec<Change>,
 }
 
@@ -179,6 +181,12 @@ impl Tables {
                 self.answers.insert(it.fingerprint, *it);
             }
             Write::DeleteAnswersBefore(time) => self.answers.retain(|_, it| it.created_at >= time),
+            Write::Failing(endpoint, Some(it)) => {
+                self.failing.insert(endpoint, it);
+            }
+            Write::Failing(endpoint, None) => {
+                self.failing.remove(&endpoint);
+            }
             Write::Meta(name, value) => {
                 self.meta.insert(name.to_owned(), value.to_be_bytes().to_vec());
             }

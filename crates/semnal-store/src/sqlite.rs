@@ -5,6 +5,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
+pub(crate) mod health;
 #[cfg(test)]
 mod plans;
 pub(crate) mod rows;

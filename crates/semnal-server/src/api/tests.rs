@@ -102,6 +102,7 @@ impl World {
         let options = StoreOptions {
             now: clock.clone(),
             fresh_keys: [7; 48],
+            disable_after: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };

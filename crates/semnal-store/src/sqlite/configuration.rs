@@ -215,15 +215,15 @@ fn sealed_row(id: EndpointId, column: &str) -> String {
 }
 
 const EVENT_TYPE_COLUMNS: &str = "organisation, name, title, description, event_group, archived, deprecated,
-    feature_flag, schemas, example, created_at, updated_at";
+    feature_flag, schemas, example, created_at, updated_at, schedule";
 
 fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreError> {
     let sql = format!(
-        "insert into event_type ({EVENT_TYPE_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "insert into event_type ({EVENT_TYPE_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          on conflict (organisation, name) do update set title = excluded.title, description = excluded.description,
          event_group = excluded.event_group, archived = excluded.archived, deprecated = excluded.deprecated,
          feature_flag = excluded.feature_flag, schemas = excluded.schemas, example = excluded.example,
-         created_at = excluded.created_at, updated_at = excluded.updated_at"
+         created_at = excluded.created_at, updated_at = excluded.updated_at, schedule = excluded.schedule"
     );
     connection.prepare_cached(&sql)?.execute(params![
         it.organisation.0.0,
@@ -238,6 +238,7 @@ fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreEr
         it.example,
         it.created_at.0,
         it.updated_at.0,
+        it.schedule.as_ref().map(RetrySchedule::to_text),
     ])?;
     Ok(())
 }
@@ -245,13 +246,11 @@ fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreEr
 fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
     let organisation: i64 = row.get(0)?;
     let name: String = row.get(1)?;
+    let corrupt = |what: String| StoreError::Corrupt { table: "event_type", key: organisation, what };
+    let schedule: Option<String> = row.get(12)?;
     Ok(EventType {
         organisation: OrganisationId(Key(organisation)),
-        name: EventTypeName::parse(&name).map_err(|e| StoreError::Corrupt {
-            table: "event_type",
-            key: organisation,
-            what: format!("name {e}"),
-        })?,
+        name: EventTypeName::parse(&name).map_err(|e| corrupt(format!("name {e}")))?,
         title: row.get(2)?,
         description: row.get(3)?,
         group: row.get(4)?,
@@ -260,6 +259,10 @@ fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
         feature_flag: row.get(7)?,
         schemas: row.get(8)?,
         example: row.get(9)?,
+        schedule: schedule
+            .map(|text| RetrySchedule::parse(&text))
+            .transpose()
+            .map_err(|e| corrupt(format!("schedule {e}")))?,
         created_at: UnixMillis(row.get(10)?),
         updated_at: UnixMillis(row.get(11)?),
     })

@@ -370,7 +370,7 @@ pub(crate) fn delete_cancelled(
     Ok(connection.prepare_cached(sql)?.execute(params![endpoint.0.0, position.0, limit])?)
 }
 
-fn read_retry(row: &Row<'_>) -> Result<RetryRow, StoreError> {
+pub(super) fn read_retry(row: &Row<'_>) -> Result<RetryRow, StoreError> {
     Ok(RetryRow {
         endpoint: EndpointId(Key(row.get(0)?)),
         delivery: DeliveryId { message: MessageId(Key(row.get(1)?)), ordinal: row.get(2)? },
@@ -443,7 +443,7 @@ pub(crate) fn meta(connection: &Connection, name: &str) -> Result<Option<Vec<u8>
     Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
 }
 
-fn collect<T>(
+pub(super) fn collect<T>(
     connection: &Connection,
     sql: &str,
     parameters: impl rusqlite::Params,

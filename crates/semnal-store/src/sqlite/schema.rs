@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE];
+const MIGRATIONS: &[&str] = &[BASE, HEALTH];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -160,6 +160,17 @@ create table answer (
     status integer not null,
     body blob not null
 ) strict, without rowid;
+";
+
+/// Endpoints that have failed and not succeeded since, and the retry schedule of event types.
+const HEALTH: &str = "
+create table failing (
+    endpoint integer primary key,
+    since integer not null,
+    failures integer not null
+) strict;
+
+alter table event_type add column schedule text;
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.

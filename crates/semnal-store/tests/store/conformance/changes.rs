@@ -82,6 +82,7 @@ async fn every_field_of_the_configuration_survives_a_restart(world: World) {
         feature_flag: Some("beta".into()),
         schemas: Some("{}".into()),
         example: Some("[1]".into()),
+        schedule: Some(RetrySchedule::parse("7ms").unwrap()),
         created_at: START,
         updated_at: START,
     };
