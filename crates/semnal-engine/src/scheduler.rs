@@ -6,6 +6,7 @@
 //! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
 
 mod confirm;
+mod probe;
 pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -15,12 +16,15 @@ use std::time::Duration;
 use semnal_core::configuration::Configuration;
 use semnal_core::delivery::Progress;
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key};
+use semnal_core::name::EventTypeName;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::message::Message;
 use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, due_cursor_at};
 
 use crate::destination::{Destination, RequestForm};
 use crate::lane::{Blocked, Item, Lane};
+use probe::Probes;
 use work::{Finish, Job, Load, Status, park};
 
 /// 256 items per endpoint stay in memory whatever happens elsewhere.
@@ -70,6 +74,7 @@ pub(crate) struct Scheduler {
     fresh: u64,
     disk_full: bool,
     swept_at: UnixMillis,
+    probes: Probes,
 }
 
 /// The ready endpoints of an application.
@@ -82,7 +87,13 @@ struct Ring {
 }
 
 impl Scheduler {
-    pub(crate) fn new(form: RequestForm, in_flight_max: usize, now: UnixMillis) -> Scheduler {
+    /// `probe_interval` is how long from one probe of an endpoint that is disabled for failing to the next.
+    pub(crate) fn new(
+        form: RequestForm,
+        in_flight_max: usize,
+        probe_interval: Option<Duration>,
+        now: UnixMillis,
+    ) -> Scheduler {
         Scheduler {
             configuration: Arc::default(),
             form,
@@ -103,6 +114,7 @@ impl Scheduler {
             fresh: 0,
             disk_full: false,
             swept_at: now,
+            probes: Probes::new(probe_interval),
         }
     }
 
@@ -112,6 +124,7 @@ impl Scheduler {
             || self.unconfirmed > 0
             || !self.loads.is_empty()
             || self.loading_due.is_some()
+            || self.probes.asking()
             || self.lanes.values().any(|lane| lane.backlog.loading || lane.ready);
         let (in_flight, queued) = (self.in_flight, self.items);
         Status { in_flight, queued, timers: self.timers.len(), lanes: self.lanes.len(), busy }
@@ -143,16 +156,7 @@ impl Scheduler {
     }
 
     fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {
-        let item = Item {
-            delivery: row.delivery,
-            progress: row.progress,
-            trigger: row.trigger,
-            has_row: true,
-            since: row.since,
-            message: None,
-            offered_at: now,
-        };
-        self.offer(row.endpoint, item, now);
+        self.offer(row.endpoint, item_of(row, now), now);
     }
 
     fn offer(&mut self, endpoint: EndpointId, mut item: Item, now: UnixMillis) {
@@ -286,6 +290,7 @@ impl Scheduler {
             self.wakes.pop_first();
             self.wake(endpoint, now);
         }
+        self.ask_for_probes(now);
         if self.loading_due.is_none() && self.timers.len() < TIMERS_MAX && self.reached.0 < now + HORIZON / 2
         {
             self.loading_due = Some(self.reached);
@@ -327,7 +332,7 @@ impl Scheduler {
         let load = (self.loading_due.is_none() && self.timers.len() < TIMERS_MAX)
             .then(|| self.reached.0 - HORIZON / 2 + Duration::from_millis(1));
         let sweep = (self.items > 0 || !self.lanes.is_empty()).then(|| self.swept_at + UNDECIDED_MAX / 4);
-        [timer, wake, load, sweep].into_iter().flatten().min()
+        [timer, wake, load, sweep, self.probes.next_due()].into_iter().flatten().min()
     }
 
     /// Returns the next thing to send, taking applications in turn and in each its endpoints in turn.
@@ -431,6 +436,7 @@ impl Scheduler {
 
     fn ended(&mut self, endpoint: EndpointId, delivery: DeliveryId, finish: Finish, now: UnixMillis) {
         self.in_flight -= 1;
+        self.end_probe(endpoint, delivery, now);
         let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
         let slow_until = match finish {
             Finish::SlowDown(until) => Some(until),
@@ -439,7 +445,7 @@ impl Scheduler {
         lane.finished(delivery, slow_until, finish == Finish::Success);
         if finish == Finish::Gone {
             lane.stopped = true;
-            self.park_queue(endpoint);
+            self.park_queue(endpoint, now);
         }
         self.wake(endpoint, now);
     }
@@ -453,12 +459,14 @@ impl Scheduler {
     }
 
     /// Moves an endpoint's queue to the store.
-    fn park_queue(&mut self, endpoint: EndpointId) {
+    fn park_queue(&mut self, endpoint: EndpointId, now: UnixMillis) {
         let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
-        for item in lane.queue.drain(..) {
+        lane.probing = false;
+        for item in std::mem::take(&mut lane.queue) {
             self.items -= 1;
             self.payload_bytes -= item.message.as_ref().map_or(0, |m| m.payload.len());
             self.reports.push(park(endpoint, &item));
+            self.end_probe(endpoint, item.delivery, now);
         }
     }
 
@@ -474,17 +482,20 @@ impl Scheduler {
         deleted: &[EndpointId],
         now: UnixMillis,
     ) {
+        let first = self.configuration.version == 0;
         self.configuration = configuration;
+        self.follow_probes(first, changed, now);
         for id in changed {
             let Some(endpoint) = self.configuration.endpoint(*id) else { continue };
             let Some(lane) = self.lanes.get_mut(id) else { continue };
             lane.replace(Destination::new(endpoint.clone(), &self.form), now);
             if lane.holds() {
-                self.park_queue(*id);
+                self.park_queue(*id, now);
             }
             self.wake(*id, now);
         }
         for id in deleted {
+            self.probes.forget(*id);
             self.delete(*id);
         }
     }
@@ -505,10 +516,34 @@ impl Scheduler {
         }
     }
 
+    /// Returns the schedule of a delivery; that of its event type counts when it is named.
+    pub(crate) fn schedule<'a>(
+        &'a self,
+        destination: &'a Destination,
+        event_type: Option<&EventTypeName>,
+    ) -> &'a RetrySchedule {
+        let endpoint = &destination.endpoint;
+        let of_type =
+            event_type.and_then(|name| self.configuration.event_type_schedule(endpoint.application, name));
+        RetrySchedule::in_force(endpoint.schedule.as_ref(), of_type, &self.form.schedule)
+    }
+
     /// Hands over what the store has to be told and asked, in that order.
     pub(crate) fn drain(&mut self) -> (Vec<Report>, Vec<Load>) {
         self.unconfirmed += self.reports.len();
         (std::mem::take(&mut self.reports), std::mem::take(&mut self.loads))
+    }
+}
+
+fn item_of(row: &RetryRow, now: UnixMillis) -> Item {
+    Item {
+        delivery: row.delivery,
+        progress: row.progress,
+        trigger: row.trigger,
+        has_row: true,
+        since: row.since,
+        message: None,
+        offered_at: now,
     }
 }
 

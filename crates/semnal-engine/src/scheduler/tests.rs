@@ -12,6 +12,7 @@ use semnal_core::signature::Secret;
 use super::*;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+const PROBE_INTERVAL: Duration = Duration::from_secs(3_600);
 
 fn endpoint_id(n: i64) -> EndpointId {
     EndpointId(Key(n))
@@ -61,7 +62,7 @@ fn endpoint(n: i64) -> Endpoint {
 }
 
 fn scheduler(endpoints: &[i64], in_flight_max: usize) -> Scheduler {
-    let mut it = Scheduler::new(RequestForm::default(), in_flight_max, NOW);
+    let mut it = Scheduler::new(RequestForm::default(), in_flight_max, Some(PROBE_INTERVAL), NOW);
     it.reconfigure(configuration(endpoints), &[], &[], NOW);
     it
 }
