@@ -121,7 +121,7 @@ pub enum AttemptEvent {
     Failing,
     /// The last attempt of its schedule failed.
     Exhausted,
-    /// It was taken after one of the others had been announced.
+    /// It was taken after one of the others had been due, whether anybody wanted to hear of it or not.
     Recovered,
 }
 

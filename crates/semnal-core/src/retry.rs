@@ -65,10 +65,18 @@ impl RetrySchedule {
     /// [`ScheduleError`] names the part that is wrong.
     pub fn parse(text: &str) -> Result<RetrySchedule, ScheduleError> {
         let parts: Vec<&str> = text.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+        RetrySchedule::from_texts(&parts)
+    }
+
+    /// Reads lengths of time, one for each wait; none means one attempt only.
+    ///
+    /// # Errors
+    /// [`ScheduleError`] names the part that is wrong.
+    pub fn from_texts(parts: &[impl AsRef<str>]) -> Result<RetrySchedule, ScheduleError> {
         if parts.len() > SCHEDULE_STEPS_MAX {
             return Err(ScheduleError::TooManySteps { steps: parts.len() });
         }
-        let waits = parts.into_iter().map(|part| {
+        let waits = parts.iter().map(AsRef::as_ref).map(|part| {
             let wait = parse_duration(part).ok_or_else(|| ScheduleError::Part { part: part.to_owned() })?;
             if wait > SCHEDULE_STEP_MAX {
                 return Err(ScheduleError::TooLong { part: part.to_owned() });

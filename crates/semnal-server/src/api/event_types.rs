@@ -8,6 +8,7 @@ use semnal_core::application::{EventType, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::OrganisationId;
 use semnal_core::name::EventTypeName;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,6 +44,7 @@ struct EventTypeOut<'a> {
     feature_flag: Option<&'a str>,
     schemas: Option<&'a RawValue>,
     example: Option<&'a RawValue>,
+    retry_schedule: Option<Vec<String>>,
     created_at: Rfc3339,
     updated_at: Rfc3339,
 }
@@ -58,6 +60,7 @@ fn out(it: &EventType, with_content: bool) -> EventTypeOut<'_> {
         feature_flag: it.feature_flag.as_deref(),
         schemas: json(it.schemas.as_deref(), with_content),
         example: json(it.example.as_deref(), with_content),
+        retry_schedule: it.schedule.as_ref().map(RetrySchedule::to_texts),
         created_at: Rfc3339(it.created_at),
         updated_at: Rfc3339(it.updated_at),
     }
@@ -77,6 +80,7 @@ struct EventTypeFields {
     feature_flag: Given<String>,
     schemas: Given<String>,
     example: Given<String>,
+    schedule: Given<RetrySchedule>,
 }
 
 impl EventTypeFields {
@@ -91,6 +95,7 @@ impl EventTypeFields {
             feature_flag: fields.parsed("featureFlag", "invalid_name", flag),
             schemas: object(fields, "schemas"),
             example: object(fields, "example"),
+            schedule: fields.schedule("retrySchedule"),
         }
     }
 
@@ -107,6 +112,7 @@ impl EventTypeFields {
             feature_flag: self.feature_flag.value(),
             schemas: self.schemas.value(),
             example: self.example.value(),
+            schedule: self.schedule.value(),
             created_at: now,
             updated_at: now,
         }
@@ -242,6 +248,7 @@ pub(crate) async fn patch(
         given.feature_flag.patch(&mut it.feature_flag);
         given.schemas.patch(&mut it.schemas);
         given.example.patch(&mut it.example);
+        given.schedule.patch(&mut it.schedule);
         it.updated_at = now;
         let answer = Answer::json(StatusCode::OK, &out(&it, true));
         Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })

@@ -8,6 +8,7 @@ mod control;
 mod endpoints;
 mod event_types;
 mod messages;
+mod operational;
 mod repetition;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Organisation, Scope};
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{ApiKeyId, OrganisationId};
+use semnal_core::id::{ApiKeyId, ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
 use semnal_core::time::UnixMillis;
 use semnal_store::memory::MemoryDisk;
@@ -145,7 +146,9 @@ impl World {
     pub(super) async fn add_organisation(&self, name: &str) -> OrganisationId {
         let id = OrganisationId(self.store().next_key());
         let it = Organisation { id, name: Uid::parse(name).unwrap(), created_at: self.api.now() };
-        self.apply(vec![Change::PutOrganisation(it)]).await;
+        let built_in = ApplicationId(self.store().next_key());
+        let built_in = semnal_core::operational::application(built_in, id, self.api.now());
+        self.apply(vec![Change::PutOrganisation(it), Change::PutApplication(built_in)]).await;
         id
     }
 
