@@ -61,7 +61,9 @@ impl Writer {
         let now = (self.now)();
         let it = Endpoint { state, updated_at: now, ..(**endpoint).clone() };
         let changes = vec![Change::PutEndpoint(Box::new(it))];
-        Ok(self.apply(batch, changes, now)?.expect("an endpoint of the configuration fits it with any state"))
+        let applied = self.apply(batch, changes, now)?;
+        applied.expect("an endpoint of the configuration fits it with any state");
+        Ok(())
     }
 
     /// Returns what is known about an endpoint's failing, this batch included.
