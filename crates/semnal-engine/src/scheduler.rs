@@ -268,7 +268,11 @@ impl Scheduler {
         }
         self.reached = self.reached.max(reached);
         for row in rows {
-            if let Some(cursor) = row.due_cursor() {
+            // A row that is being decided, as a probe's before its time, gets another time or none with its outcome.
+            let decided_now = |lane: &Lane| lane.with_row.contains(&row.delivery);
+            if let Some(cursor) = row.due_cursor()
+                && !self.lanes.get(&row.endpoint).is_some_and(decided_now)
+            {
                 self.timers.insert(cursor, row);
             }
         }
