@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{ApiKeyId, ApplicationId, OrganisationId};
 use crate::name::{EventTypeName, Uid};
+use crate::retry::RetrySchedule;
 use crate::time::UnixMillis;
 
 /// The name of the organisation that exists from the start.
@@ -68,6 +69,8 @@ pub struct EventType {
     pub schema_enforced: bool,
     /// An example payload, as JSON text.
     pub example: Option<String>,
+    /// The retry schedule of its messages where the endpoint has none; `None` means the server's.
+    pub schedule: Option<RetrySchedule>,
     /// When it was made.
     pub created_at: UnixMillis,
     /// When it was last changed.

@@ -68,6 +68,15 @@ impl AttemptEnd {
         matches!(self, AttemptEnd::Answered(200..=299))
     }
 
+    /// Tells whether the fault is the receiver's. What is ours says nothing about it: no connection was free, or the
+    /// rules for URLs became stricter than they were when the endpoint was saved.
+    pub fn is_receivers_failure(&self) -> bool {
+        match self {
+            AttemptEnd::Answered(_) => !self.is_success(),
+            AttemptEnd::Failed { cause, .. } => !matches!(cause, Cause::NoFreeConnection | Cause::UrlDenied),
+        }
+    }
+
     /// Returns the status code of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -106,6 +115,9 @@ macro_rules! causes {
 }
 
 causes! {
+    /// Ours: every place for a connection was taken, or the system gave no socket. Such an attempt is not one of the
+    /// delivery: it is put back and made again.
+    NoFreeConnection = "no_free_connection", "This server had no connection free";
     /// The endpoint's URL does not pass the gate (it did when it was saved; the rules changed since).
     UrlDenied = "url_denied", "The URL is not one that deliveries may go to";
     /// The name does not exist.
@@ -180,5 +192,19 @@ mod tests {
             assert_eq!(AttemptEnd::Answered(status).is_success(), (200..300).contains(&status), "{status}");
         }
         assert!(!AttemptEnd::Failed { cause: Cause::ConnectRefused, detail: String::new() }.is_success());
+    }
+
+    #[test]
+    fn what_is_our_fault_does_not_count_against_the_receiver() {
+        let check = |cause, expected| {
+            let end = AttemptEnd::Failed { cause, detail: String::new() };
+            assert_eq!(end.is_receivers_failure(), expected, "{cause:?}");
+        };
+        check(Cause::NoFreeConnection, false);
+        check(Cause::UrlDenied, false);
+        check(Cause::ConnectRefused, true);
+        check(Cause::AddressDenied, true);
+        assert!(AttemptEnd::Answered(404).is_receivers_failure());
+        assert!(!AttemptEnd::Answered(204).is_receivers_failure());
     }
 }

@@ -8,7 +8,9 @@ use crate::application::{ApiKey, Application, EventType, Organisation};
 use crate::endpoint::Endpoint;
 use crate::id::{ApiKeyId, ApplicationId, EndpointId, Key, OrganisationId};
 use crate::name::{Channel, EventTypeName, Uid};
+use crate::operational::OPERATIONAL_APPLICATION;
 use crate::portal::{Revocation, Revocations};
+use crate::retry::RetrySchedule;
 
 /// A snapshot of the configuration. Cloning it costs one pointer per entry.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,8 @@ pub struct Configuration {
     organisations: BTreeMap<OrganisationId, Arc<Organisation>>,
     applications: BTreeMap<ApplicationId, Arc<Application>>,
     application_uids: HashMap<(OrganisationId, Uid), ApplicationId>,
+    /// The built-in application for operational events of each organisation.
+    operational: HashMap<OrganisationId, ApplicationId>,
     endpoints: HashMap<EndpointId, Arc<Endpoint>>,
     application_endpoints: HashMap<ApplicationId, Arc<Vec<Arc<Endpoint>>>>,
     event_types: BTreeMap<(OrganisationId, EventTypeName), Arc<EventType>>,
@@ -121,10 +125,16 @@ impl Configuration {
             }
         }
         if let Some(old) = self.applications.get(&it.id).and_then(|a| a.uid.clone()) {
+            if old.as_str() == OPERATIONAL_APPLICATION {
+                self.operational.remove(&it.organisation);
+            }
             self.application_uids.remove(&(it.organisation, old));
         }
         if let Some(uid) = &it.uid {
             self.application_uids.insert((it.organisation, uid.clone()), it.id);
+        }
+        if it.is_operational() {
+            self.operational.insert(it.organisation, it.id);
         }
         self.applications.insert(it.id, Arc::new(it.clone()));
         Ok(())
@@ -146,6 +156,9 @@ impl Configuration {
             self.application_uids.remove(&(old.organisation, uid.clone()));
         }
         self.revocations.remove(&id);
+        if old.is_operational() {
+            self.operational.remove(&old.organisation);
+        }
         if let Some(endpoints) = self.application_endpoints.remove(&id) {
             for endpoint in endpoints.iter() {
                 self.endpoints.remove(&endpoint.id);
@@ -192,6 +205,23 @@ impl Configuration {
     ) -> Vec<EndpointId> {
         let Some(endpoints) = self.application_endpoints.get(&application) else { return Vec::new() };
         endpoints.iter().filter(|e| e.matches(event_type, channels)).map(|e| e.id).collect()
+    }
+
+    /// Returns the built-in application of an organisation, when at least one endpoint of it may want operational
+    /// events.
+    pub fn operational_audience(&self, organisation: OrganisationId) -> Option<ApplicationId> {
+        let id = *self.operational.get(&organisation)?;
+        self.application_endpoints.get(&id).filter(|endpoints| !endpoints.is_empty()).map(|_| id)
+    }
+
+    /// Returns the retry schedule that messages of an event type have where their endpoint has none.
+    pub fn event_type_schedule(
+        &self,
+        application: ApplicationId,
+        event_type: &EventTypeName,
+    ) -> Option<&RetrySchedule> {
+        let organisation = self.applications.get(&application)?.organisation;
+        self.event_type(organisation, event_type)?.schedule.as_ref()
     }
 
     /// Returns an organisation by name.

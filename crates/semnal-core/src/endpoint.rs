@@ -52,7 +52,7 @@ pub struct Endpoint {
     pub metadata: BTreeMap<String, String>,
     /// Signing secrets, the current one first.
     pub secrets: Vec<EndpointSecret>,
-    /// Its own retry schedule; `None` means the server's.
+    /// Its own retry schedule; `None` means the event type's or the server's.
     pub schedule: Option<RetrySchedule>,
     /// When it was made.
     pub created_at: UnixMillis,
@@ -87,6 +87,19 @@ pub enum DisabledReason {
     Requested,
     /// It answered 410 Gone.
     Gone,
+    /// It did nothing but fail for long ([`crate::health`]); a probe brings it back.
+    Failing,
+}
+
+impl DisabledReason {
+    /// Returns the word in answers and events: `requested`, `gone`, `failing`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DisabledReason::Requested => "requested",
+            DisabledReason::Gone => "gone",
+            DisabledReason::Failing => "failing",
+        }
+    }
 }
 
 impl EndpointState {
@@ -95,13 +108,15 @@ impl EndpointState {
         !matches!(self, EndpointState::Active)
     }
 
-    /// Returns the word in the store and in answers: `active`, `paused`, `disabled`, `disabled_gone`.
+    /// Returns the word in the store and in answers: `active`, `paused`, `disabled`, `disabled_gone`,
+    /// `disabled_failing`.
     pub fn as_str(self) -> &'static str {
         match self {
             EndpointState::Active => "active",
             EndpointState::Paused => "paused",
             EndpointState::Disabled(DisabledReason::Requested) => "disabled",
             EndpointState::Disabled(DisabledReason::Gone) => "disabled_gone",
+            EndpointState::Disabled(DisabledReason::Failing) => "disabled_failing",
         }
     }
 
@@ -112,6 +127,7 @@ impl EndpointState {
             "paused" => Some(EndpointState::Paused),
             "disabled" => Some(EndpointState::Disabled(DisabledReason::Requested)),
             "disabled_gone" => Some(EndpointState::Disabled(DisabledReason::Gone)),
+            "disabled_failing" => Some(EndpointState::Disabled(DisabledReason::Failing)),
             _ => None,
         }
     }
@@ -269,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_paused_or_disabled_endpoint_matches_so_that_its_backlog_is_kept() {
-        for state in [EndpointState::Paused, EndpointState::Disabled(DisabledReason::Gone)] {
+        use EndpointState::{Disabled, Paused};
+        for state in [Paused, Disabled(DisabledReason::Gone), Disabled(DisabledReason::Failing)] {
             let it = Endpoint { state, ..endpoint() };
             assert!(it.matches(&EventTypeName::parse("x").unwrap(), &[]));
             assert!(state.holds());

@@ -65,10 +65,18 @@ impl RetrySchedule {
     /// [`ScheduleError`] names the part that is wrong.
     pub fn parse(text: &str) -> Result<RetrySchedule, ScheduleError> {
         let parts: Vec<&str> = text.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+        RetrySchedule::from_texts(&parts)
+    }
+
+    /// Reads lengths of time, one for each wait; none means one attempt only.
+    ///
+    /// # Errors
+    /// [`ScheduleError`] names the part that is wrong.
+    pub fn from_texts(parts: &[impl AsRef<str>]) -> Result<RetrySchedule, ScheduleError> {
         if parts.len() > SCHEDULE_STEPS_MAX {
             return Err(ScheduleError::TooManySteps { steps: parts.len() });
         }
-        let waits = parts.into_iter().map(|part| {
+        let waits = parts.iter().map(AsRef::as_ref).map(|part| {
             let wait = parse_duration(part).ok_or_else(|| ScheduleError::Part { part: part.to_owned() })?;
             if wait > SCHEDULE_STEP_MAX {
                 return Err(ScheduleError::TooLong { part: part.to_owned() });
@@ -78,9 +86,24 @@ impl RetrySchedule {
         Ok(RetrySchedule { waits: waits.collect::<Result<_, _>>()? })
     }
 
+    /// Returns the schedule that is in force for a delivery: the endpoint's own, else the event type's, else the
+    /// server's.
+    pub fn in_force<'a>(
+        endpoint: Option<&'a RetrySchedule>,
+        event_type: Option<&'a RetrySchedule>,
+        server: &'a RetrySchedule,
+    ) -> &'a RetrySchedule {
+        endpoint.or(event_type).unwrap_or(server)
+    }
+
+    /// Returns the waits as texts, each as [`RetrySchedule::parse`] reads it.
+    pub fn to_texts(&self) -> Vec<String> {
+        self.waits.iter().map(|w| format_duration(*w)).collect()
+    }
+
     /// Returns the schedule as [`RetrySchedule::parse`] reads it.
     pub fn to_text(&self) -> String {
-        self.waits.iter().map(|w| format_duration(*w)).collect::<Vec<_>>().join(",")
+        self.to_texts().join(",")
     }
 
     /// Returns how many attempts a delivery gets in all.
@@ -160,6 +183,18 @@ mod tests {
         assert_eq!(RetrySchedule::parse(&"1s,".repeat(65)), Err(ScheduleError::TooManySteps { steps: 65 }));
         assert_eq!(RetrySchedule::parse("").map(|s| s.attempts()), Ok(1));
         assert_eq!(RetrySchedule::parse("5ms, 5s").map(|s| s.to_text()), Ok("5ms,5s".into()));
+    }
+
+    #[test]
+    fn the_endpoints_schedule_wins_over_the_event_types_and_that_over_the_servers() {
+        let [endpoint, event_type, server] = ["1ms", "2ms", "3ms"].map(|t| RetrySchedule::parse(t).unwrap());
+        let check = |own, kind, expected: &str| {
+            assert_eq!(RetrySchedule::in_force(own, kind, &server).to_text(), expected);
+        };
+        check(Some(&endpoint), Some(&event_type), "1ms");
+        check(Some(&endpoint), None, "1ms");
+        check(None, Some(&event_type), "2ms");
+        check(None, None, "3ms");
     }
 
     #[test]

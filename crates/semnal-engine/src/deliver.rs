@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use semnal_core::attempt::AttemptResult;
+use semnal_core::attempt::{AttemptEnd, AttemptResult, Cause};
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, EndpointAdvice, Transition, next};
 use semnal_core::id::{AttemptId, IdKind};
+use semnal_core::name::EventTypeName;
 use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::message::Message;
@@ -19,13 +20,23 @@ use crate::scheduler::work::{Finish, Job};
 /// A lane whose message cannot be read rests for 60 s: the trouble is ours, and hurrying does not help.
 const UNREADABLE_REST: Duration = Duration::from_secs(60);
 
+/// A lane that found no connection free rests for 5 s: others need the places as well.
+const NO_CONNECTION_REST: Duration = Duration::from_secs(5);
+
 /// What came of a job.
 enum Ended {
-    Attempted(Box<AttemptResult>, UnixMillis),
+    Attempted(Box<Attempted>),
     /// The endpoint was deleted meanwhile.
     Stopped,
     /// The message could not be read.
     Unreadable,
+}
+
+/// An attempt that was made.
+struct Attempted {
+    result: AttemptResult,
+    started_at: UnixMillis,
+    event_type: EventTypeName,
 }
 
 /// Works on one job after the other until there is none.
@@ -59,7 +70,7 @@ async fn attempt(inner: &Arc<Inner>, job: &Job) -> Ended {
         let attempt = job.item.progress.attempts.saturating_add(1);
         let envelope = Envelope { message: &message, message_id: &id, attempt };
         let result = job.destination.send(&inner.transport, &envelope, started_at).await;
-        Ended::Attempted(Box::new(result), started_at)
+        Ended::Attempted(Box::new(Attempted { result, started_at, event_type: message.event_type.clone() }))
     };
     tokio::select! {
         biased;
@@ -80,15 +91,23 @@ fn settle(inner: &Arc<Inner>, job: &Job, ended: Ended, now: UnixMillis) {
     let mut scheduler = inner.scheduler.lock();
     let endpoint = job.destination.endpoint.id;
     match ended {
-        Ended::Attempted(result, started_at) => {
+        Ended::Attempted(attempted) if is_ours(&attempted.result.end) => {
+            tracing::warn!(endpoint.key = endpoint.0.0, "no connection was free; the delivery is put back");
+            scheduler.put_back(endpoint, &job.item, now + NO_CONNECTION_REST, now);
+        }
+        Ended::Attempted(attempted) => {
+            let Attempted { result, started_at, event_type } = *attempted;
             let (state, event) =
                 (DeliveryState::Pending(job.item.progress), DeliveryEvent::AttemptEnded(&result));
             let jitter = inner.randomness.jitter();
-            let transition = next(state, event, &job.destination.schedule, now, jitter);
+            // A success follows no schedule.
+            let failed = (!result.end.is_success()).then_some(&event_type);
+            let schedule = scheduler.schedule(&job.destination, failed);
+            let transition = next(state, event, schedule, now, jitter);
             let finish = finish_of(&transition, result.end.is_success());
             let progress = transition.state.progress();
             let has_row = job.item.has_row;
-            let outcome = Arc::new(outcome_of(job, *result, &transition, started_at));
+            let outcome = Arc::new(outcome_of(job, result, &transition, started_at));
             scheduler.finish(outcome, progress, has_row, finish, now);
             if finish == Finish::Gone {
                 inner.disable_gone(&job.destination.endpoint);
@@ -97,6 +116,11 @@ fn settle(inner: &Arc<Inner>, job: &Job, ended: Ended, now: UnixMillis) {
         Ended::Stopped => scheduler.abandoned(endpoint, job.item.delivery, job.item.has_row, now),
         Ended::Unreadable => scheduler.put_back(endpoint, &job.item, now + UNREADABLE_REST, now),
     }
+}
+
+/// Tells whether an attempt could not be made for a reason of ours: it is none of the delivery's (DESIGN 5).
+fn is_ours(end: &AttemptEnd) -> bool {
+    matches!(end, AttemptEnd::Failed { cause: Cause::NoFreeConnection, .. })
 }
 
 fn finish_of(transition: &Transition, success: bool) -> Finish {

@@ -24,7 +24,7 @@ pub struct RequestForm {
     pub user_agent: String,
     /// What endpoint URLs may look like.
     pub url_rules: UrlRules,
-    /// The schedule of endpoints that have none of their own.
+    /// The schedule of deliveries for which neither endpoint nor event type has one.
     pub schedule: RetrySchedule,
     /// How long an attempt may take.
     pub budget: Budget,
@@ -45,7 +45,6 @@ impl Default for RequestForm {
 /// An endpoint made ready.
 pub(crate) struct Destination {
     pub(crate) endpoint: Arc<Endpoint>,
-    pub(crate) schedule: RetrySchedule,
     url: Result<EndpointUrl, String>,
     signers: Vec<(Signer, Option<UnixMillis>)>,
     headers: HeaderMap,
@@ -82,9 +81,8 @@ impl Destination {
             Some([name(p, "id").ok()?, name(p, "timestamp").ok()?, name(p, "signature").ok()?])
         });
         let names = names.collect();
-        let schedule = endpoint.schedule.clone().unwrap_or_else(|| form.schedule.clone());
         let connections = Connections::new();
-        Destination { endpoint, schedule, url, signers, headers, names, budget: form.budget, connections }
+        Destination { endpoint, url, signers, headers, names, budget: form.budget, connections }
     }
 
     /// Makes one attempt. The timestamp is the attempt's, the id the message's: it is the same for each attempt.

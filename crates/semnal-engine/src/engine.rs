@@ -45,6 +45,8 @@ pub struct EngineOptions {
     pub in_flight_max: usize,
     /// What makes the public ids of messages.
     pub cipher: IdCipher,
+    /// How long from one probe of an endpoint that is disabled for failing to the next; `None` makes none.
+    pub probe_interval: Option<Duration>,
 }
 
 /// See the module. Cheap to clone.
@@ -72,8 +74,9 @@ pub(crate) struct Inner {
 impl Engine {
     /// Makes an engine; it starts to work with [`Engine::run`].
     pub fn new(options: EngineOptions) -> Engine {
-        let EngineOptions { clock, randomness, transport, form, in_flight_max, cipher } = options;
-        let scheduler = Mutex::new(Scheduler::new(form, in_flight_max, clock.now()));
+        let EngineOptions { clock, randomness, transport, form, in_flight_max, cipher, probe_interval } =
+            options;
+        let scheduler = Mutex::new(Scheduler::new(form, in_flight_max, probe_interval, clock.now()));
         let inner = Inner {
             clock,
             randomness,
@@ -203,6 +206,7 @@ impl Inner {
             match load {
                 Load::Due { after, until, limit } => store.load_due(after, until, limit),
                 Load::Queued { endpoint, after, limit } => store.load_queued(endpoint, after, limit),
+                Load::Oldest { endpoint } => store.load_oldest(endpoint),
             }
         }
         self.changed.notify_waiters();
@@ -240,7 +244,9 @@ impl Inner {
             let disabled = inner
                 .store()
                 .change(None, move |configuration| {
-                    let same = |e: &&Arc<Endpoint>| e.state == EndpointState::Active && e.updated_at == as_of;
+                    const FAILING: EndpointState = EndpointState::Disabled(DisabledReason::Failing);
+                    let sent_to = |state| matches!(state, EndpointState::Active | FAILING);
+                    let same = |e: &&Arc<Endpoint>| sent_to(e.state) && e.updated_at == as_of;
                     let endpoint = configuration.endpoint(id).filter(same);
                     let changes = endpoint.map(|e| {
                         let state = EndpointState::Disabled(DisabledReason::Gone);
@@ -267,6 +273,10 @@ impl Observer for Inner {
     fn committed(&self, batch: Committed<'_>) {
         let now = self.clock.now();
         let mut scheduler = self.scheduler.lock();
+        // First: an operational event may go to an endpoint that the same transaction made.
+        if let Some(configuration) = batch.configuration {
+            scheduler.reconfigure(configuration, batch.changed, batch.deleted, now);
+        }
         for message in batch.messages {
             for (ordinal, endpoint) in (0u16..).zip(&message.endpoints) {
                 let delivery = DeliveryId { message: message.id, ordinal };
@@ -274,9 +284,6 @@ impl Observer for Inner {
             }
         }
         scheduler.confirmed(batch.reports, now);
-        if let Some(configuration) = batch.configuration {
-            scheduler.reconfigure(configuration, batch.changed, batch.deleted, now);
-        }
         for endpoint in batch.backlogs {
             scheduler.found_backlog(endpoint, now);
         }
@@ -297,6 +304,7 @@ impl Observer for Inner {
             Loaded::Queued { endpoint, rows, complete } => {
                 scheduler.loaded_queued(endpoint, &rows, complete, now);
             }
+            Loaded::Oldest { endpoint, row } => scheduler.loaded_oldest(endpoint, row, now),
         }
         drop(scheduler);
         self.work.notify_one();

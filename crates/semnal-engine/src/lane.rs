@@ -49,6 +49,8 @@ pub(crate) struct Lane {
     pub(crate) not_before: UnixMillis,
     /// 410 was answered and the store has not heard of it yet.
     pub(crate) stopped: bool,
+    /// The queue has one item that is sent though the endpoint holds.
+    pub(crate) probing: bool,
     concurrency: Concurrency,
     bucket: Option<Bucket>,
 }
@@ -108,6 +110,7 @@ impl Lane {
             ready: false,
             not_before: UnixMillis(0),
             stopped: false,
+            probing: false,
             concurrency,
             bucket,
         }
@@ -136,7 +139,8 @@ impl Lane {
 
     /// Tells why nothing can be sent now; `Ok` when something can.
     pub(crate) fn check(&self, now: UnixMillis) -> Result<(), Blocked> {
-        if self.queue.is_empty() || self.holds() || self.in_flight.len() >= self.concurrency.now as usize {
+        let holds = self.holds() && !self.probing;
+        if self.queue.is_empty() || holds || self.in_flight.len() >= self.concurrency.now as usize {
             return Err(Blocked::UntilEvent);
         }
         if self.not_before > now {
@@ -151,6 +155,7 @@ impl Lane {
     /// Takes the next item out for sending. The caller has checked.
     pub(crate) fn take(&mut self, now: UnixMillis) -> Option<(Item, CancellationToken)> {
         let item = self.queue.pop_front()?;
+        self.probing = false;
         if let Some(bucket) = &mut self.bucket {
             bucket.take(now);
         }

@@ -6,6 +6,7 @@
 //! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
 
 mod confirm;
+mod probe;
 pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -15,12 +16,15 @@ use std::time::Duration;
 use semnal_core::configuration::Configuration;
 use semnal_core::delivery::Progress;
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key};
+use semnal_core::name::EventTypeName;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::message::Message;
 use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, due_cursor_at};
 
 use crate::destination::{Destination, RequestForm};
 use crate::lane::{Blocked, Item, Lane};
+use probe::Probes;
 use work::{Finish, Job, Load, Status, park};
 
 /// 256 items per endpoint stay in memory whatever happens elsewhere.
@@ -70,6 +74,7 @@ pub(crate) struct Scheduler {
     fresh: u64,
     disk_full: bool,
     swept_at: UnixMillis,
+    probes: Probes,
 }
 
 /// Where an item joins its endpoint's queue.
@@ -89,7 +94,13 @@ struct Ring {
 }
 
 impl Scheduler {
-    pub(crate) fn new(form: RequestForm, in_flight_max: usize, now: UnixMillis) -> Scheduler {
+    /// `probe_interval` is how long from one probe of an endpoint that is disabled for failing to the next.
+    pub(crate) fn new(
+        form: RequestForm,
+        in_flight_max: usize,
+        probe_interval: Option<Duration>,
+        now: UnixMillis,
+    ) -> Scheduler {
         Scheduler {
             configuration: Arc::default(),
             form,
@@ -110,6 +121,7 @@ impl Scheduler {
             fresh: 0,
             disk_full: false,
             swept_at: now,
+            probes: Probes::new(probe_interval),
         }
     }
 
@@ -119,6 +131,7 @@ impl Scheduler {
             || self.unconfirmed > 0
             || !self.loads.is_empty()
             || self.loading_due.is_some()
+            || self.probes.asking()
             || self.lanes.values().any(|lane| lane.backlog.loading || lane.ready);
         let (in_flight, queued) = (self.in_flight, self.items);
         Status { in_flight, queued, timers: self.timers.len(), lanes: self.lanes.len(), busy }
@@ -164,18 +177,10 @@ impl Scheduler {
     }
 
     fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {
-        let item = Item {
-            delivery: row.delivery,
-            progress: row.progress,
-            trigger: row.trigger,
-            has_row: true,
-            since: row.since,
-            message: None,
-            offered_at: now,
-        };
         // A person waits for one with a time; one out of a backlog is one of many.
         let is_urgent = row.trigger == Trigger::Manual && row.due_at.is_some();
-        self.offer(row.endpoint, item, if is_urgent { Place::Front } else { Place::Back }, now);
+        let place = if is_urgent { Place::Front } else { Place::Back };
+        self.offer(row.endpoint, item_of(row, now), place, now);
     }
 
     fn offer(&mut self, endpoint: EndpointId, mut item: Item, place: Place, now: UnixMillis) {
@@ -285,7 +290,11 @@ impl Scheduler {
         }
         self.reached = self.reached.max(reached);
         for row in rows {
-            if let Some(cursor) = row.due_cursor() {
+            // A row that is being decided, as a probe's before its time, gets another time or none with its outcome.
+            let decided_now = |lane: &Lane| lane.with_row.contains(&row.delivery);
+            if let Some(cursor) = row.due_cursor()
+                && !self.lanes.get(&row.endpoint).is_some_and(decided_now)
+            {
                 self.timers.insert(cursor, row);
             }
         }
@@ -307,6 +316,7 @@ impl Scheduler {
             self.wakes.pop_first();
             self.wake(endpoint, now);
         }
+        self.ask_for_probes(now);
         if self.loading_due.is_none() && self.timers.len() < TIMERS_MAX && self.reached.0 < now + HORIZON / 2
         {
             self.loading_due = Some(self.reached);
@@ -348,7 +358,7 @@ impl Scheduler {
         let load = (self.loading_due.is_none() && self.timers.len() < TIMERS_MAX)
             .then(|| self.reached.0 - HORIZON / 2 + Duration::from_millis(1));
         let sweep = (self.items > 0 || !self.lanes.is_empty()).then(|| self.swept_at + UNDECIDED_MAX / 4);
-        [timer, wake, load, sweep].into_iter().flatten().min()
+        [timer, wake, load, sweep, self.probes.next_due()].into_iter().flatten().min()
     }
 
     /// Returns the next thing to send, taking applications in turn and in each its endpoints in turn.
@@ -452,6 +462,7 @@ impl Scheduler {
 
     fn ended(&mut self, endpoint: EndpointId, delivery: DeliveryId, finish: Finish, now: UnixMillis) {
         self.in_flight -= 1;
+        self.end_probe(endpoint, delivery, now);
         let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
         let slow_until = match finish {
             Finish::SlowDown(until) => Some(until),
@@ -460,7 +471,7 @@ impl Scheduler {
         lane.finished(delivery, slow_until, finish == Finish::Success);
         if finish == Finish::Gone {
             lane.stopped = true;
-            self.park_queue(endpoint);
+            self.park_queue(endpoint, now);
         }
         self.wake(endpoint, now);
     }
@@ -474,12 +485,14 @@ impl Scheduler {
     }
 
     /// Moves an endpoint's queue to the store.
-    fn park_queue(&mut self, endpoint: EndpointId) {
+    fn park_queue(&mut self, endpoint: EndpointId, now: UnixMillis) {
         let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
-        for item in lane.queue.drain(..) {
+        lane.probing = false;
+        for item in std::mem::take(&mut lane.queue) {
             self.items -= 1;
             self.payload_bytes -= item.message.as_ref().map_or(0, |m| m.payload.len());
             self.reports.push(park(endpoint, &item));
+            self.end_probe(endpoint, item.delivery, now);
         }
     }
 
@@ -495,17 +508,20 @@ impl Scheduler {
         deleted: &[EndpointId],
         now: UnixMillis,
     ) {
+        let first = self.configuration.version == 0;
         self.configuration = configuration;
+        self.follow_probes(first, changed, now);
         for id in changed {
             let Some(endpoint) = self.configuration.endpoint(*id) else { continue };
             let Some(lane) = self.lanes.get_mut(id) else { continue };
             lane.replace(Destination::new(endpoint.clone(), &self.form), now);
             if lane.holds() {
-                self.park_queue(*id);
+                self.park_queue(*id, now);
             }
             self.wake(*id, now);
         }
         for id in deleted {
+            self.probes.forget(*id);
             self.delete(*id);
         }
     }
@@ -526,10 +542,34 @@ impl Scheduler {
         }
     }
 
+    /// Returns the schedule of a delivery; that of its event type counts when it is named.
+    pub(crate) fn schedule<'a>(
+        &'a self,
+        destination: &'a Destination,
+        event_type: Option<&EventTypeName>,
+    ) -> &'a RetrySchedule {
+        let endpoint = &destination.endpoint;
+        let of_type =
+            event_type.and_then(|name| self.configuration.event_type_schedule(endpoint.application, name));
+        RetrySchedule::in_force(endpoint.schedule.as_ref(), of_type, &self.form.schedule)
+    }
+
     /// Hands over what the store has to be told and asked, in that order.
     pub(crate) fn drain(&mut self) -> (Vec<Report>, Vec<Load>) {
         self.unconfirmed += self.reports.len();
         (std::mem::take(&mut self.reports), std::mem::take(&mut self.loads))
+    }
+}
+
+fn item_of(row: &RetryRow, now: UnixMillis) -> Item {
+    Item {
+        delivery: row.delivery,
+        progress: row.progress,
+        trigger: row.trigger,
+        has_row: true,
+        since: row.since,
+        message: None,
+        offered_at: now,
     }
 }
 

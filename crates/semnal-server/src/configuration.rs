@@ -40,6 +40,17 @@ pub(crate) const KEYS: &[Key] = &[
         "5s,5m,30m,2h,5h,10h,14h,20h,1d,1d,1d,1d,1d,1d,1d",
         "waits between attempts, separated by commas; units ms, s, m, h, d",
     ),
+    key(
+        "disable_after",
+        "5d",
+        "an endpoint that does nothing but fail for this long is disabled; units ms, s, m, h, d; 0 or never turns it off",
+    ),
+    key(
+        "probe_interval",
+        "1h",
+        "wait between two tries of an endpoint that was disabled for failing; units ms, s, m, h, d; 0 or never turns \
+         them off",
+    ),
     key("attempt_timeout", "15s", "length of one attempt, 10ms to 30s"),
     key("default_signature", "hmac256", "signature of new endpoints: hmac256 or ed25519"),
     key("header_prefixes", "webhook,svix", "prefixes of the signature headers: webhook, svix or both"),
@@ -116,6 +127,10 @@ pub(crate) struct Settings {
     pub(crate) allow_networks: Vec<IpNet>,
     pub(crate) https_only: bool,
     pub(crate) retry_schedule: RetrySchedule,
+    /// `None` disables no endpoint.
+    pub(crate) disable_after: Option<Duration>,
+    /// `None` makes no probes.
+    pub(crate) probe_interval: Option<Duration>,
     pub(crate) attempt_timeout: Duration,
     pub(crate) default_signature: SignatureKind,
     pub(crate) header_prefixes: Vec<String>,
@@ -167,6 +182,8 @@ impl Values {
             allow_networks: self.read("allow_networks", |v| list(v).map(|n| n.parse().ok()).collect())?,
             https_only: self.boolean("https_only")?,
             retry_schedule: self.read("retry_schedule", |v| RetrySchedule::parse(v).ok())?,
+            disable_after: self.read("disable_after", duration_or_never)?,
+            probe_interval: self.read("probe_interval", duration_or_never)?,
             attempt_timeout: self.read("attempt_timeout", |v| {
                 let allowed = Duration::from_millis(10)..=Duration::from_secs(30);
                 parse_duration(v).filter(|d| allowed.contains(d))
@@ -231,6 +248,14 @@ fn public_url(text: &str) -> Option<Option<String>> {
     good.then(|| Some(text.trim_end_matches('/').to_owned()))
 }
 
+/// Reads a length of time, or that something never happens: `never`, `0`, `0s`.
+fn duration_or_never(text: &str) -> Option<Option<Duration>> {
+    match text {
+        "never" | "0" => Some(None),
+        _ => parse_duration(text).map(|length| Some(length).filter(|length| !length.is_zero())),
+    }
+}
+
 fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
@@ -288,6 +313,29 @@ mod tests {
         let settings = gather(&[], &[], "").unwrap().settings().unwrap();
         assert_eq!(settings.retry_schedule, RetrySchedule::default());
         assert_eq!(settings.attempt_timeout, Duration::from_secs(15));
+        assert_eq!(settings.disable_after, Some(semnal_core::health::DISABLE_AFTER_DEFAULT));
+        assert_eq!(settings.probe_interval, Some(semnal_core::health::PROBE_INTERVAL_DEFAULT));
+    }
+
+    #[test]
+    fn disabling_and_probing_can_take_milliseconds_or_never_happen() {
+        let check = |value, expected: Option<Option<u64>>| {
+            for key in ["SEMNAL_DISABLE_AFTER", "SEMNAL_PROBE_INTERVAL"] {
+                let settings = gather(&[], &[(key, value)], "").unwrap().settings();
+                let found = settings
+                    .ok()
+                    .map(|s| if key == "SEMNAL_DISABLE_AFTER" { s.disable_after } else { s.probe_interval });
+                assert_eq!(found, expected.map(|ms| ms.map(Duration::from_millis)), "{key}={value}");
+            }
+        };
+        check("50ms", Some(Some(50)));
+        check("2h", Some(Some(7_200_000)));
+        for value in ["never", "0", "0ms", "0d"] {
+            check(value, Some(None));
+        }
+        for value in ["", "5", "-1s", "soon"] {
+            check(value, None);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use semnal_core::application::{
 use semnal_core::configuration::Change;
 use semnal_core::id::{ApplicationId, OrganisationId};
 use semnal_core::name::{EventTypeName, Uid};
+use semnal_core::operational;
 use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::store::{ChangePlan, Store};
@@ -31,19 +32,44 @@ struct CatalogueEntry<'a> {
     schema: &'a RawValue,
 }
 
-/// Fills a store that has no default organisation.
+/// Fills a store that has no default organisation, and gives organisations that were made before there were
+/// operational events the application for them.
 ///
 /// # Errors
 /// [`StoreError`] when nothing could be stored.
 pub(crate) async fn seed(store: &Store, now: UnixMillis) -> Result<(), StoreError> {
     if store.configuration().organisation_by_name(DEFAULT_ORGANISATION).is_some() {
-        return Ok(());
+        return add_operational(store, now).await;
     }
     let organisation = OrganisationId(store.next_key());
     let application = ApplicationId(store.next_key());
-    let changes = first_changes(organisation, application, now);
+    let mut changes = first_changes(organisation, application, now);
+    let built_in = ApplicationId(store.next_key());
+    changes.push(Change::PutApplication(operational::application(built_in, organisation, now)));
     let plan = move |_: &_| Ok::<_, Infallible>(ChangePlan { changes, answer: None, value: () });
     store.change(None, plan).await.map(drop)
+}
+
+async fn add_operational(store: &Store, now: UnixMillis) -> Result<(), StoreError> {
+    let uid = Uid::parse(operational::OPERATIONAL_APPLICATION).expect("the built-in names are valid");
+    let configuration = store.configuration();
+    let lacking =
+        configuration.organisations().filter(|o| configuration.application_by_uid(o.id, &uid).is_none());
+    let changes: Vec<Change> = lacking
+        .map(|o| {
+            let id = ApplicationId(store.next_key());
+            Change::PutApplication(operational::application(id, o.id, now))
+        })
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let plan = move |_: &_| Ok::<_, Infallible>(ChangePlan { changes, answer: None, value: () });
+    match store.change(None, plan).await {
+        // A server whose disk is full still reads and waits for room; the next start adds them.
+        Ok(_) | Err(StoreError::Full) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn first_changes(organisation: OrganisationId, application: ApplicationId, now: UnixMillis) -> Vec<Change> {
@@ -80,6 +106,7 @@ fn first_changes(organisation: OrganisationId, application: ApplicationId, now: 
             schema_enforced: false,
             schemas: Some(format!("{{\"1\":{}}}", entry.schema.get())),
             example: Some(entry.example.get().into()),
+            schedule: None,
             created_at: now,
             updated_at: now,
         }))
@@ -90,6 +117,32 @@ fn first_changes(organisation: OrganisationId, application: ApplicationId, now: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn every_organisation_has_the_application_for_operational_events() {
+        use semnal_store::memory::MemoryDisk;
+        use semnal_store::observer::{Deaf, Observer};
+        use semnal_store::store::{Opened, StoreOptions};
+        let options = StoreOptions::new(std::sync::Arc::new(|| UnixMillis(1_700_000_000_000)), [7; 48]);
+        let observer: std::sync::Arc<dyn Observer> = std::sync::Arc::new(Deaf);
+        let store = Opened::memory(MemoryDisk::default(), options).unwrap().start(&observer).unwrap();
+        seed(&store, UnixMillis(0)).await.unwrap();
+        let older = OrganisationId(store.next_key());
+        let it = Organisation { id: older, name: Uid::parse("org_a").unwrap(), created_at: UnixMillis(0) };
+        let change = move |_: &_| {
+            let changes = vec![Change::PutOrganisation(it)];
+            Ok::<_, Infallible>(ChangePlan { changes, answer: None, value: () })
+        };
+        store.change(None, change).await.unwrap().unwrap();
+        for _ in 0..2 {
+            seed(&store, UnixMillis(0)).await.unwrap();
+            let configuration = store.configuration();
+            for organisation in configuration.organisations() {
+                let built_in = configuration.applications(organisation.id).filter(|a| a.is_operational());
+                assert_eq!(built_in.count(), 1, "{}", organisation.name);
+            }
+        }
+    }
 
     #[test]
     fn the_catalogue_has_the_23_events_of_ultimate_multisite() {

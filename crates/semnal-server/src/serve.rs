@@ -71,11 +71,12 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], ServeError> {
     Ok(bytes)
 }
 
-/// Returns how to open a store with the machine's clock and randomness.
+/// Returns how to open a store with the machine's clock and randomness; it disables no endpoint.
 pub(crate) fn store_options() -> Result<StoreOptions, ServeError> {
     Ok(StoreOptions {
         now: system_now(),
         fresh_keys: random()?,
+        disable_after: None,
         #[cfg(feature = "fault-injection")]
         sabotage: match crate::configuration::environment("SEMNAL_SABOTAGE").as_deref() {
             Some("no-recovery") => Some(semnal_store::store::Sabotage::NoRecovery),
@@ -89,7 +90,8 @@ impl Server {
     /// Opens the data directory and starts everything.
     pub(crate) async fn start(data_dir: &Path, settings: &Settings) -> Result<Server, ServeError> {
         let directory = DataDirectory::open(data_dir)?;
-        let opened = Opened::sqlite(&directory, store_options()?)?;
+        let options = StoreOptions { disable_after: settings.disable_after, ..store_options()? };
+        let opened = Opened::sqlite(&directory, options)?;
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().unwrap_or(settings.listen);
         let tasks = TaskTracker::new();
@@ -111,6 +113,7 @@ impl Server {
             form: form(settings, url_rules),
             in_flight_max: IN_FLIGHT_MAX,
             cipher: opened.ids().clone(),
+            probe_interval: settings.probe_interval,
         });
         let store = opened.start(&engine.observer())?;
         engine.run(store.clone());

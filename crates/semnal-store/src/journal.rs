@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use semnal_core::configuration::{Change, Configuration};
+use semnal_core::health::Failing;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 
@@ -16,7 +17,7 @@ use crate::outcome::{Outcome, RetryRow};
 use crate::read::{ReadSource, Reader};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::configuration::{self, AnswerRow};
-use crate::sqlite::{SqliteJournal, rows, tasks};
+use crate::sqlite::{SqliteJournal, health, rows, tasks};
 use crate::task::Task;
 use crate::vault::Vault;
 use crate::views::feed::{self, Fed, Pending};
@@ -51,6 +52,8 @@ pub(crate) enum Write {
     /// Rows of the feed up to this position are needed no more.
     TrimFeed(i64),
     Meta(&'static str, i64),
+    /// What is known about an endpoint's failing; `None` when it does not fail.
+    Failing(EndpointId, Option<Failing>),
 }
 
 impl Journal {
@@ -112,6 +115,7 @@ impl Journal {
                     Write::Task(it) => tasks::put(connection, &it),
                     Write::DeleteTasksBefore(key) => tasks::delete_ended_before(connection, key),
                     Write::TrimFeed(position) => feed::trim(connection, position),
+                    Write::Failing(endpoint, it) => health::put(connection, endpoint, it),
                     Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
                 }
             }

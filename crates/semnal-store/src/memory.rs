@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use semnal_core::configuration::{Change, Configuration};
+use semnal_core::health::Failing;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId, TaskId};
 
 use crate::error::StoreError;
@@ -50,6 +51,7 @@ pub struct Tables {
     pub(crate) answers: BTreeMap<[u8; 16], AnswerRow>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) meta: BTreeMap<String, Vec<u8>>,
+    pub(crate) failing: BTreeMap<EndpointId, Failing>,
     changes: Vec<Change>,
 }
 
@@ -189,6 +191,12 @@ impl Tables {
             }
             // The memory backend has no views: its lists go through the rows.
             Write::TrimFeed(_) => {}
+            Write::Failing(endpoint, Some(it)) => {
+                self.failing.insert(endpoint, it);
+            }
+            Write::Failing(endpoint, None) => {
+                self.failing.remove(&endpoint);
+            }
             Write::Meta(name, value) => {
                 self.meta.insert(name.to_owned(), value.to_be_bytes().to_vec());
             }

@@ -14,8 +14,8 @@ use crate::outcome::{DueCursor, Report, RetryRow};
 pub trait Observer: Send + Sync {
     /// A batch is durable.
     fn committed(&self, batch: Committed<'_>);
-    /// Rows that [`crate::store::Store::load_due`] or [`crate::store::Store::load_queued`] asked for, as of all
-    /// commits before.
+    /// Rows that [`crate::store::Store::load_due`], [`crate::store::Store::load_queued`] or
+    /// [`crate::store::Store::load_oldest`] asked for, as of all commits before.
     fn loaded(&self, loaded: Loaded);
     /// The disk became full, or has room again. While it is full no attempt may start.
     fn disk_full(&self, full: bool);
@@ -74,6 +74,13 @@ pub enum Loaded {
         rows: Vec<RetryRow>,
         /// Whether these were all.
         complete: bool,
+    },
+    /// The row of an endpoint's oldest undecided delivery, whether it has a time or not.
+    Oldest {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The row; `None` when there is none.
+        row: Option<RetryRow>,
     },
 }
 

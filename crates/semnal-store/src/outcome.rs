@@ -6,6 +6,7 @@ use std::sync::Arc;
 use semnal_core::attempt::{AttemptEnd, Phases};
 use semnal_core::delivery::Progress;
 use semnal_core::id::{AttemptId, DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::operational::AttemptMark;
 use semnal_core::time::UnixMillis;
 
 /// Why an attempt was made.
@@ -61,6 +62,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Returns what it is for the announcements about its delivery.
+    pub(crate) fn mark(self) -> AttemptMark {
+        match self {
+            Verdict::Delivered => AttemptMark::Delivered,
+            Verdict::RetryAt(_) | Verdict::Held => AttemptMark::Failed,
+            Verdict::Exhausted => AttemptMark::Exhausted,
+        }
+    }
+
     /// Tells whether no further attempt follows by itself.
     pub fn is_final(self) -> bool {
         matches!(self, Verdict::Delivered | Verdict::Exhausted)

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, Progress, next};
+use semnal_core::health::Failing;
 use semnal_core::id::{ApplicationId, AttemptId, DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::name::EventTypeName;
+use semnal_core::operational::AttemptMark;
 use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 
@@ -20,7 +22,7 @@ use crate::journal::{SharedTables, one};
 use crate::message::{FingerprintRow, Matched, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::narrow::{self, Gist, Heading};
-use crate::sqlite::{self, rows};
+use crate::sqlite::{self, health, rows};
 use crate::views::filter::{
     AttemptFilter, AttemptKey, DeliveryFilter, Direction, Found, Listed, MessageFilter, Slice,
 };
@@ -477,6 +479,42 @@ impl ReadSource<'_> {
                     row.endpoint == endpoint && row.due_at.is_none() && Some(row.delivery) > after
                 };
                 Ok(tables.retries.values().filter(beyond).take(limit).copied().collect())
+            }
+        }
+    }
+
+    /// Returns the retry row of an endpoint's oldest message, whether it has a time or not.
+    pub(crate) fn oldest_retry(&self, endpoint: EndpointId) -> Result<Option<RetryRow>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => health::oldest_retry(connection, endpoint),
+            ReadSource::Memory(tables) => {
+                Ok(tables.lock().retries.values().find(|row| row.endpoint == endpoint).copied())
+            }
+        }
+    }
+
+    /// Returns every endpoint that has failed and not succeeded since.
+    pub(crate) fn failing(&self) -> Result<Vec<(EndpointId, Failing)>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => health::all(connection),
+            ReadSource::Memory(tables) => {
+                Ok(tables.lock().failing.iter().map(|(id, it)| (*id, *it)).collect())
+            }
+        }
+    }
+
+    /// Returns how the attempts of a delivery before `number` ended, oldest first.
+    pub(crate) fn marks_before(
+        &self,
+        delivery: DeliveryId,
+        number: u16,
+    ) -> Result<Vec<AttemptMark>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => health::marks_before(connection, delivery, number),
+            ReadSource::Memory(tables) => {
+                let tables = tables.lock();
+                let before = tables.outcomes.range((delivery, 0)..(delivery, number));
+                Ok(before.map(|(_, outcome)| outcome.verdict.mark()).collect())
             }
         }
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
+pub(crate) mod health;
 pub(crate) mod narrow;
 #[cfg(test)]
 mod plans;

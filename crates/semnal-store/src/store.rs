@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -87,17 +88,20 @@ pub struct StoreOptions {
     pub now: Now,
     /// 48 random bytes: the key for ids and the key for secrets, used only when the store is new.
     pub fresh_keys: [u8; 16 + KEY_BYTES],
+    /// How long an endpoint may do nothing but fail before it is disabled; `None` disables none.
+    pub disable_after: Option<Duration>,
     /// What to do wrong on purpose, for tests of the tests.
     #[cfg(feature = "fault-injection")]
     pub sabotage: Option<Sabotage>,
 }
 
 impl StoreOptions {
-    /// Returns the options of a store that does nothing wrong on purpose.
+    /// Returns the options of a store that disables no endpoint by itself and does nothing wrong on purpose.
     pub fn new(now: Now, fresh_keys: [u8; 16 + KEY_BYTES]) -> StoreOptions {
         StoreOptions {
             now,
             fresh_keys,
+            disable_after: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         }
@@ -240,6 +244,7 @@ impl Opened {
             .max(source.last_task()?.unwrap_or_default())
             .max(found.last_position);
         let cleanup = source.cuts()?;
+        let failing = source.failing()?.into_iter().collect();
         let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
         let mut readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let views = start_views(&journal, trimmed, &mut readers)?;
@@ -272,6 +277,8 @@ impl Opened {
             full: false,
             views,
             trimmed,
+            failing,
+            disable_after: options.disable_after,
         };
         writer.observer.committed(Committed {
             recovered: found.recovered,
@@ -404,6 +411,11 @@ impl Store {
     /// Asks for retry rows of an endpoint that wait without a time; the observer gets them in the order of commits.
     pub fn load_queued(&self, endpoint: EndpointId, after: Option<DeliveryId>, limit: usize) {
         self.send_now(Command::LoadQueued { endpoint, after, limit });
+    }
+
+    /// Asks for the retry row of an endpoint's oldest undecided delivery; the observer gets it in the order of commits.
+    pub fn load_oldest(&self, endpoint: EndpointId) {
+        self.send_now(Command::LoadOldest(endpoint));
     }
 
     /// Runs `question` on a reading thread.

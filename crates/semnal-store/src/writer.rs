@@ -5,6 +5,8 @@
 //! batch leaves nothing behind.
 
 mod batch;
+mod health;
+mod operational;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use semnal_core::configuration::{Change, Configuration};
+use semnal_core::health::Failing;
 use semnal_core::id::{DeliveryId, EndpointId, IdCipher, Key, MessageId};
 use semnal_core::time::UnixMillis;
 use tokio::sync::{Semaphore, oneshot};
@@ -87,6 +90,7 @@ pub(crate) enum Command {
         after: Option<DeliveryId>,
         limit: usize,
     },
+    LoadOldest(EndpointId),
     Inspect(oneshot::Sender<Result<Inspection, StoreError>>),
     Stop(oneshot::Sender<()>),
 }
@@ -149,6 +153,10 @@ pub(crate) struct Writer {
     pub(crate) views: Option<Views>,
     /// The feed has been trimmed up to here, so far as `synced` of the views said.
     pub(crate) trimmed: i64,
+    /// Endpoints that have failed and not succeeded since.
+    pub(crate) failing: HashMap<EndpointId, Failing>,
+    /// See [`crate::store::StoreOptions::disable_after`].
+    pub(crate) disable_after: Option<Duration>,
 }
 
 /// The low-water mark as it was last written.
@@ -266,9 +274,10 @@ impl Writer {
                 | Command::Task { .. } => {
                     writes.push(command);
                 }
-                Command::LoadDue { .. } | Command::LoadQueued { .. } | Command::Inspect(_) => {
-                    reads.push(command)
-                }
+                Command::LoadDue { .. }
+                | Command::LoadQueued { .. }
+                | Command::LoadOldest(_)
+                | Command::Inspect(_) => reads.push(command),
                 Command::Stop(answer) => stop = Some(answer),
             }
         }
@@ -325,6 +334,7 @@ impl Writer {
         self.journal.begin()?;
         self.write_reports(batch)?;
         self.write_commands(batch)?;
+        self.write_failing(batch)?;
         self.clean(batch)?;
         self.mark(batch)?;
         self.trim(batch)?;
@@ -380,6 +390,10 @@ impl Writer {
                 let rows = source.retry_queued(endpoint, after, limit)?;
                 let complete = rows.len() < limit;
                 self.observer.loaded(Loaded::Queued { endpoint, rows, complete });
+            }
+            Command::LoadOldest(endpoint) => {
+                let row = source.oldest_retry(endpoint)?;
+                self.observer.loaded(Loaded::Oldest { endpoint, row });
             }
             Command::Inspect(answer) => {
                 let inspection = self.journal.snapshot().and_then(|reader| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use semnal_core::application::Application;
 use semnal_core::configuration::Change;
-use semnal_core::endpoint::{Endpoint, EndpointSecret, EndpointState};
+use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointSecret, EndpointState};
 use semnal_core::id::{MessageId, OrganisationId};
 use semnal_core::name::EventTypeName;
 use semnal_core::signature::Secret;
@@ -12,6 +12,7 @@ use semnal_core::signature::Secret;
 use super::*;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+const PROBE_INTERVAL: Duration = Duration::from_secs(3_600);
 
 fn endpoint_id(n: i64) -> EndpointId {
     EndpointId(Key(n))
@@ -61,7 +62,7 @@ fn endpoint(n: i64) -> Endpoint {
 }
 
 fn scheduler(endpoints: &[i64], in_flight_max: usize) -> Scheduler {
-    let mut it = Scheduler::new(RequestForm::default(), in_flight_max, NOW);
+    let mut it = Scheduler::new(RequestForm::default(), in_flight_max, Some(PROBE_INTERVAL), NOW);
     it.reconfigure(configuration(endpoints), &[], &[], NOW);
     it
 }
@@ -289,4 +290,29 @@ fn a_row_that_is_sent_again_leaves_its_timer() {
     it.loaded_due(vec![row(11, 1, Some(later)), row(11, 2, Some(later))], due_cursor_at(NOW + HORIZON), NOW);
     it.resent(&[RetryRow { trigger: Trigger::Manual, ..row(11, 1, Some(NOW)) }], NOW);
     assert_eq!((it.status().timers, take(&mut it).len()), (1, 1));
+}
+
+#[test]
+fn a_row_that_is_probed_before_its_time_is_not_offered_again_at_its_time() {
+    let mut it = scheduler(&[11], 2_048);
+    let mut next = (*configuration(&[11])).clone();
+    let state = EndpointState::Disabled(DisabledReason::Failing);
+    next.apply(&Change::PutEndpoint(Box::new(Endpoint { state, ..endpoint(11) }))).unwrap();
+    it.reconfigure(Arc::new(next), &[endpoint_id(11)], &[], NOW);
+    it.tick(NOW);
+    it.drain();
+    let probed_at = NOW + PROBE_INTERVAL;
+    let row = row(11, 1, Some(probed_at + HORIZON / 2));
+    let load = |it: &mut Scheduler| it.loaded_due(vec![row], due_cursor_at(probed_at + HORIZON), probed_at);
+    load(&mut it);
+    assert_eq!(it.status().timers, 1);
+    let (_, loads) = it.drain();
+    assert!(loads.contains(&Load::Oldest { endpoint: endpoint_id(11) }), "{loads:?}");
+    it.loaded_oldest(endpoint_id(11), Some(row), probed_at);
+    assert_eq!(it.status().timers, 0, "its timer would offer the same attempt a second time");
+    load(&mut it);
+    assert_eq!(it.status().timers, 0, "nor does a load that was under way bring it back");
+    let job = it.next(probed_at).unwrap();
+    assert_eq!(job.item.delivery, delivery(1));
+    assert!(it.next(probed_at).is_none(), "one probe at a time");
 }

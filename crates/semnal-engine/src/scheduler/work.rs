@@ -22,6 +22,7 @@ pub(crate) struct Job {
 pub(crate) enum Load {
     Due { after: DueCursor, until: UnixMillis, limit: usize },
     Queued { endpoint: EndpointId, after: Option<DeliveryId>, limit: usize },
+    Oldest { endpoint: EndpointId },
 }
 
 /// How an attempt went, for the lane.

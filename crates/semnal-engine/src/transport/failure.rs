@@ -9,6 +9,9 @@ use semnal_core::attempt::Cause;
 
 use super::tls;
 
+/// What Linux says when there is no socket or memory left for us: ENOMEM, ENFILE, EMFILE, ENOBUFS.
+const OUT_OF_SOCKETS: [i32; 4] = [12, 23, 24, 105];
+
 /// Why an attempt brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -26,6 +29,9 @@ impl Failure {
 
     /// Says why a TCP connection could not be made.
     pub(super) fn of_connect(error: &io::Error) -> Failure {
+        if error.raw_os_error().is_some_and(|code| OUT_OF_SOCKETS.contains(&code)) {
+            return Failure::new(Cause::NoFreeConnection, error.to_string());
+        }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => {
                 Failure::new(Cause::ConnectRefused, "nothing listens at this address")
@@ -82,3 +88,22 @@ pub(super) fn inner<E: Error + 'static>(error: &io::Error) -> Option<&E> {
 #[derive(Debug, thiserror::Error)]
 #[error("the answer's head, interim answers included, does not end")]
 pub(super) struct HeadTooLong;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_the_system_does_not_give_is_our_failure() {
+        let check = |code, expected| {
+            assert_eq!(Failure::of_connect(&io::Error::from_raw_os_error(code)).cause, expected, "{code}");
+        };
+        for code in OUT_OF_SOCKETS {
+            check(code, Cause::NoFreeConnection);
+        }
+        // ENETUNREACH, ECONNREFUSED, ETIMEDOUT
+        check(101, Cause::ConnectFailed);
+        check(111, Cause::ConnectRefused);
+        check(110, Cause::ConnectTimeout);
+    }
+}

@@ -103,7 +103,7 @@ impl Progress {
     pub(super) fn finish_late(self, total: Duration) -> AttemptResult {
         let failure = match self.phase {
             Phase::Queueing => {
-                Failure::new(Cause::ConnectTimeout, format!("no connection became free within {total:?}"))
+                Failure::new(Cause::NoFreeConnection, format!("no connection became free within {total:?}"))
             }
             Phase::Resolving => Failure::new(Cause::DnsTimeout, format!("no answer within {total:?}")),
             Phase::Connecting => {

@@ -1,161 +1,20 @@
 //! Store, engine and transport together: a receiver that follows a script, and a clock that the test moves, so that
 //! days of retries take milliseconds.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use semnal_core::application::Application;
 use semnal_core::attempt::{AttemptEnd, Cause};
-use semnal_core::configuration::Change;
 use semnal_core::delivery::DeliveryState;
-use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointSecret, EndpointState};
-use semnal_core::id::{ApplicationId, EndpointId, MessageId, OrganisationId};
-use semnal_core::name::EventTypeName;
+use semnal_core::endpoint::{DisabledReason, EndpointState};
 use semnal_core::retry::RetrySchedule;
-use semnal_core::signature::{Secret, Verifier};
-use semnal_engine::clock::{Clock, ManualClock};
-use semnal_engine::destination::RequestForm;
-use semnal_engine::engine::{Engine, EngineOptions, IN_FLIGHT_MAX};
-use semnal_engine::randomness::Randomness;
-use semnal_store::memory::MemoryDisk;
-use semnal_store::message::{Appended, NewMessage};
+use semnal_core::signature::Verifier;
 use semnal_store::outcome::{Outcome, Verdict};
-use semnal_store::store::{ChangePlan, Opened, Store, StoreOptions};
 
+use crate::site::{SECRET, Site};
 use crate::transport::receiver::{Receiver, answer_all};
 use crate::transport::world::{START, World, settle, status};
-
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-/// A store, an engine, one application and one endpoint whose URL leads to the receiver of the world.
-struct Site {
-    engine: Engine,
-    store: Store,
-    clock: Arc<ManualClock>,
-    endpoint: Endpoint,
-}
-
-impl Site {
-    async fn with(world: &World) -> Site {
-        let clock = world.clock.clone();
-        let now = {
-            let clock = clock.clone();
-            Arc::new(move || clock.now())
-        };
-        let opened = Opened::memory(MemoryDisk::default(), StoreOptions::new(now, [7; 48])).unwrap();
-        let engine = Engine::new(EngineOptions {
-            clock: Clock::Manual(clock.clone()),
-            randomness: Randomness::seeded(1),
-            transport: world.transport.clone(),
-            form: RequestForm::default(),
-            in_flight_max: IN_FLIGHT_MAX,
-            cipher: opened.ids().clone(),
-        });
-        let store = opened.start(&engine.observer()).unwrap();
-        engine.run(store.clone());
-        let endpoint = endpoint(ApplicationId(store.next_key()), EndpointId(store.next_key()));
-        let site = Site { engine, store, clock, endpoint };
-        site.change(vec![
-            Change::PutApplication(application(site.endpoint.application)),
-            Change::PutEndpoint(Box::new(site.endpoint.clone())),
-        ])
-        .await;
-        site
-    }
-
-    async fn change(&self, changes: Vec<Change>) {
-        let plan = move |_: &_| Ok::<_, Infallible>(ChangePlan { changes, answer: None, value: () });
-        self.store.change(None, plan).await.unwrap().unwrap();
-    }
-
-    async fn set_state(&self, state: EndpointState) {
-        self.change(vec![Change::PutEndpoint(Box::new(Endpoint { state, ..self.endpoint.clone() }))]).await;
-    }
-
-    async fn send(&self) -> MessageId {
-        let configuration = self.store.configuration();
-        let event_type = EventTypeName::parse("payment_received").unwrap();
-        let application = self.endpoint.application;
-        let new = NewMessage {
-            application,
-            endpoints: configuration.matching(application, &event_type, &[]),
-            event_type,
-            event_id: None,
-            channels: Vec::new(),
-            payload: "{\"n\": 1}".into(),
-            idempotency: None,
-        };
-        let appended = self.store.append(vec![new], configuration.version).await.unwrap().pop();
-        match appended.unwrap() {
-            Appended::Created(message) => message.id,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Moves the clock from one thing to the next until the delivery is decided.
-    async fn until_decided(&self, message: MessageId) {
-        while !self.state(message).await.is_decided() {
-            let next = self.engine.rest().await;
-            self.clock.advance_to(next);
-        }
-        self.engine.rest().await;
-    }
-
-    async fn attempts(&self, message: MessageId) -> Vec<Outcome> {
-        self.store.read(move |reader| reader.attempts(message)).await.unwrap()
-    }
-
-    async fn state(&self, id: MessageId) -> DeliveryState {
-        let holds = self.store.configuration().endpoint(self.endpoint.id).is_some_and(|e| e.state.holds());
-        let read = self.store.read(move |reader| {
-            let message = reader.message(id)?.unwrap();
-            reader.deliveries(&message, |_| holds)
-        });
-        read.await.unwrap()[0].state
-    }
-
-    async fn balances(&self) {
-        let found = self.store.verify().await.unwrap();
-        assert!(found.balances(), "{found:?}");
-    }
-}
-
-fn application(id: ApplicationId) -> Application {
-    Application {
-        id,
-        organisation: OrganisationId::default(),
-        uid: None,
-        name: "shop".into(),
-        rate_limit: None,
-        metadata: BTreeMap::new(),
-        created_at: START,
-        updated_at: START,
-    }
-}
-
-fn endpoint(application: ApplicationId, id: EndpointId) -> Endpoint {
-    Endpoint {
-        id,
-        application,
-        uid: None,
-        url: "http://ok.example/hook".into(),
-        description: String::new(),
-        state: EndpointState::Active,
-        event_types: None,
-        channels: None,
-        rate_limit: None,
-        concurrency_limit: None,
-        headers: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-        secrets: vec![EndpointSecret { secret: Secret::parse(SECRET).unwrap(), expires_at: None }],
-        schedule: None,
-        created_at: START,
-        updated_at: START,
-    }
-}
 
 /// 500, 500, 302, no answer at all, a reset, 429 with Retry-After, and then 200.
 fn troubled() -> Receiver {

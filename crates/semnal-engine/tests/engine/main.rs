@@ -3,4 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod deliveries;
+mod health;
+mod operational;
+mod schedules;
+mod site;
 mod transport;

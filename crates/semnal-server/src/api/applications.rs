@@ -117,7 +117,7 @@ pub(crate) async fn list(
     let (limit, order, cursor) = (params.limit(), params.order(Order::Ascending), params.cursor());
     params.finish()?;
     let configuration = api.store.configuration();
-    let all = configuration.applications(view.organisation).collect();
+    let all = configuration.applications(view.organisation).filter(|it| !it.is_operational()).collect();
     let page = page::cut(all, |it| it.id, order, &cursor, limit);
     Ok(Answer::json(StatusCode::OK, &page.map(|it| out(api.store.ids(), it))))
 }
@@ -172,8 +172,9 @@ pub(crate) async fn put(
     let given = ApplicationIn::read(Fields::parse(&body)?)?;
     let (ids, id, now) = (api.store.ids().clone(), ApplicationId(api.store.next_key()), api.now());
     idempotency::change(&api, Idempotency(None), move |configuration| {
-        let found = view.application(configuration, &ids, &app);
+        let found = view.own_application(configuration, &ids, &app);
         let (status, it) = match found {
+            Err(built_in @ ApiError::Forbidden(_)) => return Err(built_in),
             Ok(old) => {
                 let uid = find::put_uid(given.uid.clone(), old.uid.as_ref(), &app);
                 let new = given.create(old.id, view.organisation, uid, now);
@@ -208,7 +209,7 @@ pub(crate) async fn patch(
     fields.finish()?;
     let (ids, now) = (api.store.ids().clone(), api.now());
     idempotency::change(&api, Idempotency(None), move |configuration| {
-        let mut it = Application::clone(view.application(configuration, &ids, &app)?);
+        let mut it = Application::clone(view.own_application(configuration, &ids, &app)?);
         it.name = name.unwrap_or(it.name);
         uid.patch(&mut it.uid);
         rate.patch(&mut it.rate_limit);
@@ -229,7 +230,7 @@ pub(crate) async fn delete(
     let view = caller.organisation(Scope::Manage)?;
     let ids = api.store.ids().clone();
     idempotency::change(&api, Idempotency(None), move |configuration| {
-        let id = view.application(configuration, &ids, &app)?.id;
+        let id = view.own_application(configuration, &ids, &app)?.id;
         Ok(Planned { changes: vec![Change::DeleteApplication(id)], answer: Answer::no_content() })
     })
     .await

@@ -74,6 +74,25 @@ impl View {
         self.only
     }
 
+    /// Returns an application by id or uid that is about to be changed, or get a message.
+    ///
+    /// # Errors
+    /// 404 when there is none in this view, 403 when it is the built-in one.
+    pub(crate) fn own_application<'a>(
+        &self,
+        configuration: &'a Configuration,
+        ids: &IdCipher,
+        text: &str,
+    ) -> Result<&'a Arc<Application>, ApiError> {
+        let found = self.application(configuration, ids, text)?;
+        if found.is_operational() {
+            return Err(ApiError::Forbidden(
+                "the application \"operational\" is built in: make endpoints in it to hear of operational events",
+            ));
+        }
+        Ok(found)
+    }
+
     /// Returns an application by id or uid.
     ///
     /// # Errors
@@ -86,6 +105,8 @@ impl View {
     ) -> Result<&'a Arc<Application>, ApiError> {
         let found = find::application(configuration, ids, self.organisation, text)?;
         match self.only {
+            // What happens to everybody's endpoints is not for the portal of one application.
+            Some(_) if found.is_operational() => Err(ApiError::not_found("application", text)),
             Some(only) if only != found.id => Err(ApiError::not_found("application", text)),
             _ => Ok(found),
         }

@@ -235,7 +235,11 @@ pub(super) async fn get_status(State(api): State<Arc<ApiState>>, caller: Caller)
         time: Rfc3339(api.now()),
         configuration_version: configuration.version,
         organisations: organisations.len(),
-        applications: organisations.iter().map(|id| configuration.applications(*id).count()).sum(),
+        applications: organisations
+            .iter()
+            .flat_map(|id| configuration.applications(*id))
+            .filter(|it| !it.is_operational())
+            .count(),
         endpoints: configuration.endpoints().count(),
         event_types: organisations.iter().map(|id| configuration.event_types(*id).count()).sum(),
         keys: configuration.keys().count(),

@@ -10,7 +10,7 @@ use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::Scope;
 use semnal_core::configuration::Change;
-use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointState};
+use semnal_core::endpoint::{Endpoint, EndpointState};
 use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
 use semnal_core::name::Uid;
 use semnal_core::retry::RetrySchedule;
@@ -46,7 +46,7 @@ struct EndpointOut<'a> {
     rate_limit: Option<u16>,
     throttle_rate: Option<u16>,
     concurrency_limit: Option<u16>,
-    retry_schedule: Option<String>,
+    retry_schedule: Option<Vec<String>>,
     metadata: &'a BTreeMap<String, String>,
     created_at: Rfc3339,
     updated_at: Rfc3339,
@@ -71,15 +71,14 @@ fn out<'a>(ids: &IdCipher, it: &'a Endpoint) -> EndpointOut<'a> {
         channels: it.channels.as_ref().map(|names| names.iter().map(|name| name.as_str()).collect()),
         disabled: matches!(it.state, EndpointState::Disabled(_)),
         disabled_reason: match it.state {
-            EndpointState::Disabled(DisabledReason::Requested) => Some("requested"),
-            EndpointState::Disabled(DisabledReason::Gone) => Some("gone"),
+            EndpointState::Disabled(reason) => Some(reason.as_str()),
             EndpointState::Active | EndpointState::Paused => None,
         },
         paused: it.state == EndpointState::Paused,
         rate_limit: it.rate_limit,
         throttle_rate: it.rate_limit,
         concurrency_limit: it.concurrency_limit,
-        retry_schedule: it.schedule.as_ref().map(RetrySchedule::to_text),
+        retry_schedule: it.schedule.as_ref().map(RetrySchedule::to_texts),
         metadata: &it.metadata,
         created_at: Rfc3339(it.created_at),
         updated_at: Rfc3339(it.updated_at),

@@ -9,6 +9,7 @@ use semnal_core::application::{EventType, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::OrganisationId;
 use semnal_core::name::EventTypeName;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -50,6 +51,7 @@ struct EventTypeOut<'a> {
     schemas: Option<&'a RawValue>,
     schema_enforced: bool,
     example: Option<&'a RawValue>,
+    retry_schedule: Option<Vec<String>>,
     created_at: Rfc3339,
     updated_at: Rfc3339,
 }
@@ -68,6 +70,7 @@ fn out(it: &EventType, with_content: bool) -> EventTypeOut<'_> {
         schema_enforced: it.schema_enforced,
         schemas: json(it.schemas.as_deref(), with_content),
         example: json(it.example.as_deref(), with_content),
+        retry_schedule: it.schedule.as_ref().map(RetrySchedule::to_texts),
         created_at: Rfc3339(it.created_at),
         updated_at: Rfc3339(it.updated_at),
     }
@@ -88,6 +91,7 @@ struct EventTypeFields {
     schemas: Given<String>,
     schema_enforced: Given<bool>,
     example: Given<String>,
+    schedule: Given<RetrySchedule>,
 }
 
 impl EventTypeFields {
@@ -106,6 +110,7 @@ impl EventTypeFields {
             schemas: object(fields, "schemas"),
             schema_enforced: fields.flag(ENFORCED_FIELD),
             example: object(fields, "example"),
+            schedule: fields.schedule("retrySchedule"),
         }
     }
 
@@ -123,6 +128,7 @@ impl EventTypeFields {
             schemas: self.schemas.value(),
             schema_enforced: self.schema_enforced.value().unwrap_or_default(),
             example: self.example.value(),
+            schedule: self.schedule.value(),
             created_at: now,
             updated_at: now,
         }
@@ -290,6 +296,7 @@ pub(crate) async fn patch(
         given.schemas.patch(&mut it.schemas);
         it.schema_enforced = enforced.unwrap_or(it.schema_enforced);
         given.example.patch(&mut it.example);
+        given.schedule.patch(&mut it.schedule);
         it.updated_at = now;
         approved.covers(&it, configuration)?;
         let answer = Answer::json(StatusCode::OK, &out(&it, true));

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use semnal_core::retry::RetrySchedule;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -209,6 +210,28 @@ impl<'a> Fields<'a> {
             }
         }
         Given::Value(names)
+    }
+
+    /// Reads a retry schedule: a list of lengths of time, or the same as one text with commas. An empty one means a
+    /// single attempt.
+    pub(crate) fn schedule(&mut self, name: &str) -> Given<RetrySchedule> {
+        let raw = self.raw(name);
+        if matches!(&raw, Given::Value(raw) if raw.get().starts_with('"')) {
+            return self.parsed(name, "invalid_schedule", RetrySchedule::parse);
+        }
+        let expected = "a list of lengths of time such as [\"5s\", \"5m\"]";
+        let waits = match self.typed::<Vec<String>>(name, expected) {
+            Given::Absent => return Given::Absent,
+            Given::Null => return Given::Null,
+            Given::Value(waits) => waits,
+        };
+        match RetrySchedule::from_texts(&waits) {
+            Ok(schedule) => Given::Value(schedule),
+            Err(error) => {
+                self.problem(name, "invalid_schedule", error.to_string());
+                Given::Absent
+            }
+        }
     }
 
     /// Reads metadata: text by name.

@@ -88,8 +88,9 @@ pub(crate) async fn create(
     params.finish()?;
     let given = MessageIn::read(&body)?;
     let mut configuration = api.store.configuration();
-    let application = match (view.application(&configuration, api.store.ids(), &app), given.application) {
+    let application = match (view.own_application(&configuration, api.store.ids(), &app), given.application) {
         (Ok(found), _) => found.id,
+        (Err(built_in @ ApiError::Forbidden(_)), _) => return Err(built_in),
         (Err(_), Some(inline)) => {
             caller.organisation(Scope::Manage)?;
             let id = make_application(&api, view, &app, inline).await?;

@@ -11,6 +11,7 @@ mod destinations;
 mod endpoints;
 mod event_types;
 mod messages;
+mod operational;
 mod payload_check;
 mod portal;
 mod repetition;
@@ -26,7 +27,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Organisation, Scope};
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{ApiKeyId, OrganisationId};
+use semnal_core::id::{ApiKeyId, ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
 use semnal_core::time::UnixMillis;
 use semnal_store::memory::MemoryDisk;
@@ -114,6 +115,7 @@ impl World {
         let options = StoreOptions {
             now: clock.clone(),
             fresh_keys: [7; 48],
+            disable_after: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };
@@ -162,7 +164,9 @@ impl World {
     pub(super) async fn add_organisation(&self, name: &str) -> OrganisationId {
         let id = OrganisationId(self.store().next_key());
         let it = Organisation { id, name: Uid::parse(name).unwrap(), created_at: self.api.now() };
-        self.apply(vec![Change::PutOrganisation(it)]).await;
+        let built_in = ApplicationId(self.store().next_key());
+        let built_in = semnal_core::operational::application(built_in, id, self.api.now());
+        self.apply(vec![Change::PutOrganisation(it), Change::PutApplication(built_in)]).await;
         id
     }
 

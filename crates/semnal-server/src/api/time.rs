@@ -1,11 +1,8 @@
 //! Points in time as the API writes and reads them: RFC 3339, written in UTC with milliseconds.
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 use semnal_core::time::UnixMillis;
 use serde::{Serialize, Serializer};
-
-static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// A point in time that serialises as `2026-01-31T12:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +16,7 @@ impl Serialize for Rfc3339 {
 
 /// Writes a point in time; one outside of the years that RFC 3339 knows is written as 1970.
 pub(crate) fn format(time: UnixMillis) -> String {
-    PRINTER.timestamp_to_string(&Timestamp::from_millisecond(time.0).unwrap_or(Timestamp::UNIX_EPOCH))
+    time.to_rfc3339()
 }
 
 /// Reads a point in time with any offset. A space before the offset is read as the plus sign that a query string

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use semnal_core::application::Organisation;
 use semnal_core::configuration::Change;
-use semnal_core::id::OrganisationId;
+use semnal_core::id::{ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
+use semnal_core::operational;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{ChangePlan, Changed};
 use serde::Deserialize;
@@ -101,12 +102,14 @@ fn from_seconds(seconds: f64) -> UnixMillis {
 /// 503 when nothing can be stored.
 pub(super) async fn make_organisation(api: &Arc<ApiState>, name: Uid) -> Result<OrganisationId, ApiError> {
     let (id, created_at) = (OrganisationId(api.store.next_key()), api.now());
+    let built_in = operational::application(ApplicationId(api.store.next_key()), id, created_at);
     let make = move |configuration: &semnal_core::configuration::Configuration| {
         Ok::<_, ApiError>(match configuration.organisation_by_name(name.as_str()) {
             Some(existing) => ChangePlan { changes: Vec::new(), answer: None, value: existing.id },
             None => {
-                let change = Change::PutOrganisation(Organisation { id, name, created_at });
-                ChangePlan { changes: vec![change], answer: None, value: id }
+                let organisation = Change::PutOrganisation(Organisation { id, name, created_at });
+                let changes = vec![organisation, Change::PutApplication(built_in)];
+                ChangePlan { changes, answer: None, value: id }
             }
         })
     };

@@ -71,6 +71,8 @@ const GROUPS: &[Group] = &[
         entries: &[
             entry("retry_schedule", None, DURATION),
             entry("attempt_timeout", None, DURATION),
+            entry("disable_after", None, DURATION),
+            entry("probe_interval", None, DURATION),
             entry("default_signature", None, "`hmac256` or `ed25519`"),
             entry("header_prefixes", None, "names"),
         ],

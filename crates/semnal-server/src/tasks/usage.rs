@@ -32,7 +32,7 @@ struct Subscriptions {
 pub(super) async fn finish(store: &Store, task: &Task) -> Result<(), StoreError> {
     let configuration = store.configuration();
     let wanted = &task.selection.applications;
-    let applications = configuration.applications(task.organisation);
+    let applications = configuration.applications(task.organisation).filter(|it| !it.is_operational());
     let applications = applications.filter(|it| wanted.is_empty() || wanted.contains(&it.id));
     let applications: Vec<_> = applications.cloned().collect();
     let id = |it: &Application| store.ids().encode(IdKind::Application, it.id.partition(), it.id.0);

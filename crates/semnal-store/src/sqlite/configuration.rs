@@ -220,16 +220,16 @@ fn sealed_row(id: EndpointId, column: &str) -> String {
 }
 
 const EVENT_TYPE_COLUMNS: &str = "organisation, name, title, description, event_group, archived, deprecated,
-    feature_flag, schemas, example, created_at, updated_at, schema_enforced";
+    feature_flag, schemas, example, created_at, updated_at, schema_enforced, schedule";
 
 fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreError> {
     let sql = format!(
-        "insert into event_type ({EVENT_TYPE_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "insert into event_type ({EVENT_TYPE_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          on conflict (organisation, name) do update set title = excluded.title, description = excluded.description,
          event_group = excluded.event_group, archived = excluded.archived, deprecated = excluded.deprecated,
          feature_flag = excluded.feature_flag, schemas = excluded.schemas, example = excluded.example,
          created_at = excluded.created_at, updated_at = excluded.updated_at,
-         schema_enforced = excluded.schema_enforced"
+         schema_enforced = excluded.schema_enforced, schedule = excluded.schedule"
     );
     let flags = it.feature_flags.iter().map(EventTypeName::as_str).collect::<Vec<_>>().join(" ");
     connection.prepare_cached(&sql)?.execute(params![
@@ -246,6 +246,7 @@ fn put_event_type(connection: &Connection, it: &EventType) -> Result<(), StoreEr
         it.created_at.0,
         it.updated_at.0,
         it.schema_enforced,
+        it.schedule.as_ref().map(RetrySchedule::to_text),
     ])?;
     Ok(())
 }
@@ -254,13 +255,9 @@ fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
     let organisation: i64 = row.get(0)?;
     let name: String = row.get(1)?;
     let flags: Option<String> = row.get(7)?;
-    let parse = |text: &str| {
-        EventTypeName::parse(text).map_err(|e| StoreError::Corrupt {
-            table: "event_type",
-            key: organisation,
-            what: format!("name {e}"),
-        })
-    };
+    let schedule: Option<String> = row.get(13)?;
+    let corrupt = |what: String| StoreError::Corrupt { table: "event_type", key: organisation, what };
+    let parse = |text: &str| EventTypeName::parse(text).map_err(|e| corrupt(format!("name {e}")));
     Ok(EventType {
         organisation: OrganisationId(Key(organisation)),
         name: parse(&name)?,
@@ -272,6 +269,10 @@ fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
         feature_flags: flags.iter().flat_map(|text| text.split(' ')).map(parse).collect::<Result<_, _>>()?,
         schemas: row.get(8)?,
         example: row.get(9)?,
+        schedule: schedule
+            .map(|text| RetrySchedule::parse(&text))
+            .transpose()
+            .map_err(|e| corrupt(format!("schedule {e}")))?,
         created_at: UnixMillis(row.get(10)?),
         updated_at: UnixMillis(row.get(11)?),
         schema_enforced: row.get(12)?,

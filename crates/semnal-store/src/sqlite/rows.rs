@@ -373,7 +373,7 @@ pub(crate) fn delete_cancelled(
     Ok(connection.prepare_cached(sql)?.execute(params![endpoint.0.0, position.0, limit])?)
 }
 
-fn read_retry(row: &Row<'_>) -> Result<RetryRow, StoreError> {
+pub(super) fn read_retry(row: &Row<'_>) -> Result<RetryRow, StoreError> {
     Ok(RetryRow {
         endpoint: EndpointId(Key(row.get(0)?)),
         delivery: DeliveryId { message: MessageId(Key(row.get(1)?)), ordinal: row.get(2)? },

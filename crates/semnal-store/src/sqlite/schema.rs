@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -209,6 +209,17 @@ create table revocation (
     in_force_from integer not null,
     forgotten_at integer
 ) strict;
+";
+
+/// Version 5: endpoints that have failed and not succeeded since, and the retry schedule of event types.
+const HEALTH: &str = "
+create table failing (
+    endpoint integer primary key,
+    since integer not null,
+    failures integer not null
+) strict;
+
+alter table event_type add column schedule text;
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.

@@ -76,6 +76,7 @@ impl Pending {
             | Write::Task(_)
             | Write::DeleteTasksBefore(_)
             | Write::TrimFeed(_)
+            | Write::Failing(..)
             | Write::Meta(..) => {}
         }
     }

@@ -2,11 +2,12 @@
 
 pub(super) mod task;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use semnal_core::configuration::{Change, Configuration};
+use semnal_core::configuration::{Change, ChangeError, Configuration};
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, next};
+use semnal_core::health::Failing;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
@@ -27,7 +28,7 @@ use task::{Backlogs, TaskDone};
 
 /// The staged effects of a transaction.
 pub(super) struct Batch {
-    configuration: Arc<Configuration>,
+    pub(super) configuration: Arc<Configuration>,
     changed: bool,
     messages: Vec<Arc<Message>>,
     reports: Vec<Report>,
@@ -46,6 +47,8 @@ pub(super) struct Batch {
     pub(super) cleaned: bool,
     /// The feed was trimmed up to here.
     pub(super) trimmed: Option<i64>,
+    /// What is known from now on about the failing of endpoints.
+    pub(super) failing: BTreeMap<EndpointId, Option<Failing>>,
 }
 
 /// A change of the bookkeeping that takes effect with the commit.
@@ -84,6 +87,7 @@ impl Batch {
             marked: None,
             cleaned: false,
             trimmed: None,
+            failing: BTreeMap::new(),
         }
     }
 
@@ -150,11 +154,13 @@ impl Writer {
                 if outcome.verdict.is_final() || batch.configuration.endpoint(endpoint).is_none() {
                     self.forget(batch, endpoint, delivery, *has_row)?;
                     batch.books.push(BookEntry::Decided(endpoint));
-                    return Ok(());
+                } else {
+                    let trigger = Trigger::Scheduled;
+                    let row = RetryRow { endpoint, delivery, progress: *progress, due_at, trigger, since };
+                    self.put_row(batch, row, *has_row)?;
                 }
-                let trigger = Trigger::Scheduled;
-                let row = RetryRow { endpoint, delivery, progress: *progress, due_at, trigger, since };
-                self.put_row(batch, row, *has_row)
+                self.announce_attempt(batch, outcome)?;
+                self.judge_health(batch, outcome)
             }
             Report::Park { row, has_row } => {
                 if batch.configuration.endpoint(row.endpoint).is_none() {
@@ -280,7 +286,7 @@ impl Writer {
         ))
     }
 
-    fn append_one(&mut self, batch: &mut Batch, new: NewMessage) -> Result<Appended, StoreError> {
+    pub(super) fn append_one(&mut self, batch: &mut Batch, new: NewMessage) -> Result<Appended, StoreError> {
         let event_fingerprint = self.event_fingerprint(&new);
         let key = self.keys.next((self.now)());
         let message = Arc::new(Message {
@@ -319,22 +325,8 @@ impl Writer {
             }
         }
         let Some(planned) = make(&batch.configuration) else { return Ok(Ok(ChangeDone::Applied)) };
-        let mut next = (*batch.configuration).clone();
-        let mut deleted = Vec::new();
-        for change in &planned.changes {
-            deleted.extend(deleted_endpoints(&next, change));
-            if let Err(error) = next.apply(change) {
-                return Ok(Err(error.into()));
-            }
-        }
-        for change in planned.changes {
-            if let Change::PutEndpoint(endpoint) = &change {
-                batch.changed_endpoints.push(endpoint.id);
-            }
-            self.journal.write(Write::Change(Box::new(change)))?;
-        }
-        if !deleted.is_empty() {
-            self.cut(batch, deleted, now)?;
+        if let Err(error) = self.apply(batch, planned.changes, now)? {
+            return Ok(Err(error.into()));
         }
         if let (Some(fingerprint), Some(answer)) = (idempotency, planned.answer) {
             let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
@@ -345,9 +337,43 @@ impl Writer {
                 batch.forgotten = Some(now);
             }
         }
-        batch.changed |= next.version != batch.configuration.version;
-        batch.configuration = Arc::new(next);
         Ok(Ok(ChangeDone::Applied))
+    }
+
+    /// Applies changes together or not at all, and announces them.
+    pub(super) fn apply(
+        &mut self,
+        batch: &mut Batch,
+        changes: Vec<Change>,
+        now: UnixMillis,
+    ) -> Result<Result<(), ChangeError>, StoreError> {
+        let before = batch.configuration.clone();
+        let mut next = (*before).clone();
+        let (mut put, mut deleted) = (Vec::new(), Vec::new());
+        for change in &changes {
+            deleted.extend(deleted_endpoints(&next, change));
+            if let Change::PutEndpoint(endpoint) = change {
+                put.push(endpoint.id);
+            }
+            if let Err(error) = next.apply(change) {
+                return Ok(Err(error));
+            }
+        }
+        for change in changes {
+            self.journal.write(Write::Change(Box::new(change)))?;
+        }
+        batch.changed_endpoints.extend(&put);
+        let mut touched = [put, deleted.clone()].concat();
+        touched.sort_unstable();
+        touched.dedup();
+        if !deleted.is_empty() {
+            self.cut(batch, deleted, now)?;
+        }
+        batch.changed |= next.version != before.version;
+        batch.configuration = Arc::new(next);
+        self.announce_changes(batch, &before, &touched, now)?;
+        self.forget_failing(batch, &before, &touched);
+        Ok(Ok(()))
     }
 
     /// Cancels what deleted endpoints have not been sent. The position is a key of its own, and so is the one after
@@ -444,6 +470,7 @@ impl Writer {
         if batch.cleaned {
             self.cleanup.pop();
         }
+        self.take_failing(batch.failing);
         for (endpoint, position) in &batch.deleted {
             self.books.forget_endpoint(*endpoint);
             self.cleanup.push((*endpoint, *position));

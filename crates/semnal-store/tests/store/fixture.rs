@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use semnal_core::application::{Application, Organisation};
@@ -36,6 +37,9 @@ pub(crate) const START: UnixMillis = UnixMillis(1_700_000_000_000);
 /// An hour of the clock.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
+/// How long an endpoint may do nothing but fail in every test.
+pub(crate) const DISABLE_AFTER: Duration = Duration::from_secs(3_600);
+
 /// Where the rows are.
 enum Backend {
     Sqlite(TempDir),
@@ -59,6 +63,7 @@ pub(crate) fn options(clock: &Arc<AtomicI64>) -> StoreOptions {
     StoreOptions {
         now: Arc::new(move || UnixMillis(clock.load(Ordering::SeqCst))),
         fresh_keys: [7; 48],
+        disable_after: Some(DISABLE_AFTER),
         #[cfg(feature = "fault-injection")]
         sabotage: None,
     }

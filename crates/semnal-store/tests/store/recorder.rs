@@ -27,6 +27,7 @@ pub(crate) struct Heard {
     pub(crate) configuration: Option<Arc<Configuration>>,
     pub(crate) due: Vec<(Vec<RetryRow>, DueCursor)>,
     pub(crate) queued: Vec<(EndpointId, Vec<RetryRow>, bool)>,
+    pub(crate) oldest: Vec<(EndpointId, Option<RetryRow>)>,
     pub(crate) full: Vec<bool>,
     pub(crate) stopped: Vec<String>,
 }
@@ -85,6 +86,7 @@ impl Observer for Recorder {
         self.hear(|heard| match loaded {
             Loaded::Due { rows, reached } => heard.due.push((rows, reached)),
             Loaded::Queued { endpoint, rows, complete } => heard.queued.push((endpoint, rows, complete)),
+            Loaded::Oldest { endpoint, row } => heard.oldest.push((endpoint, row)),
         });
     }
 

@@ -81,7 +81,7 @@ async fn waiting_for_a_place_ends_with_the_budget() {
             arrival(&was_read).await;
             world.send_until(URL, ATTEMPT_LIMIT).await
         } => {
-            assert_failed(&result, Cause::ConnectTimeout, "no connection became free within 15s");
+            assert_failed(&result, Cause::NoFreeConnection, "no connection became free within 15s");
             assert_eq!(result.address, None);
         }
     }

@@ -66,7 +66,7 @@ impl EndpointFields {
             paused: fields.flag("paused"),
             rate_limit: rate_limit(fields),
             concurrency_limit: fields.number("concurrencyLimit", 1..=u16::MAX),
-            schedule: fields.parsed("retrySchedule", "invalid_schedule", RetrySchedule::parse),
+            schedule: fields.schedule("retrySchedule"),
             metadata: fields.metadata(),
         }
     }

@@ -13,7 +13,7 @@ async fn an_endpoint_is_made_read_replaced_changed_and_deleted() {
     let app = world.acme().await;
     let given = json!({
         "url": URL, "uid": "billing", "description": "Billing", "eventTypes": ["b", "a"], "channels": ["ro"],
-        "rateLimit": 7, "concurrencyLimit": 3, "retrySchedule": "5s,1m", "metadata": {"team": "a"},
+        "rateLimit": 7, "concurrencyLimit": 3, "retrySchedule": ["5s", "1m"], "metadata": {"team": "a"},
     });
     let made = world.post(&format!("{app}/endpoint"), given).await.expect(201);
     let id = made["id"].as_str().unwrap().to_owned();
@@ -24,7 +24,7 @@ async fn an_endpoint_is_made_read_replaced_changed_and_deleted() {
             "id": id, "uid": "billing", "url": URL, "version": 1, "description": "Billing",
             "eventTypes": ["a", "b"], "filterTypes": ["a", "b"], "channels": ["ro"],
             "disabled": false, "disabledReason": null, "paused": false, "rateLimit": 7, "throttleRate": 7,
-            "concurrencyLimit": 3, "retrySchedule": "5s,1m", "metadata": {"team": "a"},
+            "concurrencyLimit": 3, "retrySchedule": ["5s", "1m"], "metadata": {"team": "a"},
             "createdAt": "2023-11-14T22:13:20.000Z", "updatedAt": "2023-11-14T22:13:20.000Z",
         })
     );
@@ -74,6 +74,24 @@ async fn a_patch_changes_what_it_names_and_null_clears() {
     assert_eq!(world.get(&path).await.expect(200), after);
     let renamed = world.patch(&path, json!({"filterTypes": ["b"], "eventTypes": ["b"]})).await.expect(200);
     assert_eq!(renamed["eventTypes"], json!(["b"]));
+}
+
+#[tokio::test]
+async fn a_retry_schedule_is_a_list_of_waits_or_one_text() {
+    let world = World::new().await;
+    let app = world.acme().await;
+    let id = world.endpoint(app, json!({})).await;
+    let path = format!("{app}/endpoint/{id}");
+    let check = async |given: Value, expected: Value| {
+        let after = world.patch(&path, json!({"retrySchedule": given})).await.expect(200);
+        assert_eq!(after["retrySchedule"], expected);
+        assert_eq!(world.patch(&path, json!({})).await.expect(200)["retrySchedule"], expected);
+    };
+    assert_eq!(world.get(&path).await.expect(200)["retrySchedule"], Value::Null);
+    check(json!(["5ms", "90s", "24h"]), json!(["5ms", "90s", "1d"])).await;
+    check(json!("5s,1m"), json!(["5s", "1m"])).await;
+    check(json!([]), json!([])).await;
+    check(Value::Null, Value::Null).await;
 }
 
 #[tokio::test]
@@ -156,7 +174,9 @@ async fn what_is_wrong_with_an_endpoint_is_named() {
     check(json!({"url": URL, "secret": "whsec_!!!"}), &["body.secret"]).await;
     check(json!({"url": URL, "secret": "c2hvcnQ="}), &["body.secret"]).await;
     check(json!({"url": URL, "throttleRate": -1}), &["body.throttleRate"]).await;
-    check(json!({"url": URL, "retrySchedule": "soon"}), &["body.retrySchedule"]).await;
+    for schedule in [json!("soon"), json!(["5s", "soon"]), json!(["31d"]), json!([5]), json!({})] {
+        check(json!({"url": URL, "retrySchedule": schedule}), &["body.retrySchedule"]).await;
+    }
     check(json!({"url": URL, "headers": {"Host": "x"}}), &["body.headers"]).await;
     check(
         json!({"url": URL, "description": "x".repeat(4_097), "concurrencyLimit": 0}),

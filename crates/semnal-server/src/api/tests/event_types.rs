@@ -90,3 +90,18 @@ async fn event_types_are_listed_by_name_without_the_archived_ones() {
     assert_eq!(all["data"][0]["schemas"], json!({"1": {}}));
     assert_eq!(world.get(PATH).await.expect(200)["data"][0]["schemas"], Value::Null);
 }
+
+#[tokio::test]
+async fn an_event_type_can_have_a_retry_schedule() {
+    let world = World::new().await;
+    let path = format!("{PATH}/a");
+    let made = world.post(PATH, json!({"name": "a", "description": "", "retrySchedule": ["5s", "1m"]})).await;
+    assert_eq!(made.expect(201)["retrySchedule"], json!(["5s", "1m"]));
+    assert_eq!(world.patch(&path, json!({})).await.expect(200)["retrySchedule"], json!(["5s", "1m"]));
+    let changed = world.patch(&path, json!({"retrySchedule": ["7ms"]})).await.expect(200);
+    assert_eq!(changed["retrySchedule"], json!(["7ms"]));
+    let cleared = world.patch(&path, json!({"retrySchedule": null})).await.expect(200);
+    assert_eq!(cleared["retrySchedule"], Value::Null);
+    let wrong = world.patch(&path, json!({"retrySchedule": ["soon"]})).await;
+    assert_eq!(wrong.invalid(), ["body.retrySchedule"]);
+}

@@ -83,6 +83,7 @@ async fn every_field_of_the_configuration_survives_a_restart(world: World) {
         schemas: Some("{}".into()),
         schema_enforced: true,
         example: Some("[1]".into()),
+        schedule: Some(RetrySchedule::parse("7ms").unwrap()),
         created_at: START,
         updated_at: START,
     };

@@ -66,6 +66,7 @@ async fn an_event_type_is_enforced_only_while_it_says_so(world: World) {
             deprecated: false,
             feature_flags: Default::default(),
             schemas: Some("{\"1\":{}}".into()),
+            schedule: None,
             schema_enforced,
             example: None,
             created_at: START,
