@@ -1,8 +1,8 @@
 //! The store as the other crates see it: cheap to clone, safe to call from many tasks.
 
+mod opening;
 mod tasks;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -19,19 +19,20 @@ use crate::bookkeeping::Bookkeeping;
 use crate::directory::DataDirectory;
 use crate::duplicates::Duplicates;
 use crate::error::{OpenError, StoreError};
-use crate::journal::{Journal, Write};
+use crate::journal::Journal;
 use crate::memory::{MemoryDisk, MemoryJournal};
 use crate::message::{Appended, Fingerprint, NewMessage};
 use crate::observer::{Committed, Observer};
 use crate::outcome::{DueCursor, Report};
 use crate::read::{ReadSource, Reader};
-use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
+use crate::recovery::{Found, LOW_WATER, recover};
 use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault, derived_key};
 use crate::views::feed::Pending;
 use crate::views::progress::{Phase, Progress};
 use crate::views::{self, TRIMMED, Views};
-use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer, oldest_answer};
+use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer};
+use opening::{identity, last_key, prune_answers, spawn, split_keys, start_readers, start_views};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -238,11 +239,7 @@ impl Opened {
         let mut books = Bookkeeping::default();
         let skip = options.skips_recovery();
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
-        let last = Key(source.meta_number(LAST_KEY)?.unwrap_or(0))
-            .max(last_message)
-            .max(last_configuration_key(&configuration))
-            .max(source.last_task()?.unwrap_or_default())
-            .max(found.last_position);
+        let last = last_key(&source, &configuration, &found)?;
         let cleanup = source.cuts()?;
         let failing = source.failing()?.into_iter().collect();
         let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
@@ -503,101 +500,5 @@ impl Store {
         if self.commands.send(Ticket { command, permits: 0 }).is_err() {
             tracing::debug!("the writer has stopped");
         }
-    }
-}
-
-fn split_keys(fresh: &[u8; 16 + KEY_BYTES]) -> ([u8; 16], [u8; KEY_BYTES]) {
-    let (mut id, mut secret) = ([0; 16], [0; KEY_BYTES]);
-    id.copy_from_slice(&fresh[..16]);
-    secret.copy_from_slice(&fresh[16..]);
-    (id, secret)
-}
-
-/// Reads the key for ids, or writes it when the journal is new; checks that the key for secrets is the right one.
-fn identity(
-    connection: &rusqlite::Connection,
-    vault: &Vault,
-    fresh: [u8; 16],
-    directory: &Path,
-) -> Result<IdCipher, OpenError> {
-    use crate::sqlite::rows;
-    const ID_KEY: &str = "id_key";
-    const KEY_CHECK: &str = "key_check";
-    if let (Some(id_key), Some(check)) = (rows::meta(connection, ID_KEY)?, rows::meta(connection, KEY_CHECK)?)
-    {
-        vault.open(KEY_CHECK, &check).map_err(|_| OpenError::SecretKey {
-            path: directory.join(crate::directory::KEY_FILE),
-            why: "is not the key that this journal was made with".into(),
-        })?;
-        let damaged = StoreError::Corrupt { table: "meta", key: 0, what: "id_key has a wrong length".into() };
-        return Ok(IdCipher::new(id_key.try_into().map_err(|_| damaged)?));
-    }
-    connection.execute_batch("begin immediate")?;
-    rows::put_meta(connection, ID_KEY, &fresh)?;
-    rows::put_meta(connection, KEY_CHECK, &vault.seal(KEY_CHECK, b"semnal")?)?;
-    connection.execute_batch("commit")?;
-    Ok(IdCipher::new(fresh))
-}
-
-fn last_configuration_key(configuration: &Configuration) -> Key {
-    let organisations = configuration.organisations().map(|o| o.id.0);
-    let endpoints = configuration.endpoints().map(|e| e.id.0);
-    let keys = configuration.keys().map(|k| k.id.0);
-    let applications = configuration
-        .organisations()
-        .flat_map(|o| configuration.applications(o.id))
-        .map(|a| a.id.0)
-        .collect::<Vec<_>>();
-    let revocation = configuration.last_revocation();
-    organisations.chain(endpoints).chain(keys).chain(applications).chain(revocation).max().unwrap_or_default()
-}
-
-/// Starts the views beside a journal on disk, and lets the readers see them.
-fn start_views(journal: &Journal, trimmed: i64, readers: &mut [Reader]) -> Result<Option<Views>, StoreError> {
-    let Journal::Sqlite { journal: sqlite, .. } = journal else { return Ok(None) };
-    let data_directory = sqlite.path.parent().unwrap_or(Path::new("."));
-    let views = Views::start(views::directory(data_directory), journal.reader()?, trimmed)?;
-    for reader in readers {
-        reader.views = Some(views::day_reader(data_directory, &views.progress()));
-    }
-    Ok(Some(views))
-}
-
-fn start_readers(readers: Vec<Reader>) -> Result<Sender<ReadJob>, StoreError> {
-    let (reads, received) = channel::<ReadJob>();
-    let received = Arc::new(Mutex::new(received));
-    for reader in readers {
-        let received = received.clone();
-        spawn("semnal-reader", move || {
-            loop {
-                let job = received.lock().recv();
-                match job {
-                    Ok(job) => job(&reader),
-                    Err(_) => return,
-                }
-            }
-        })?;
-    }
-    Ok(reads)
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
-    let spawned = std::thread::Builder::new().name(name.into()).spawn(run);
-    spawned.map(drop).map_err(|source| StoreError::File { path: name.into(), source })
-}
-
-/// Forgets the answers whose time has passed.
-fn prune_answers(journal: &mut Journal, now: UnixMillis) -> Result<(), StoreError> {
-    journal.begin()?;
-    let pruned =
-        journal.write(Write::DeleteAnswersBefore(oldest_answer(now))).and_then(|()| journal.commit());
-    match pruned {
-        Ok(()) => Ok(()),
-        // They are refused by their age as well; deleting them can wait until the disk has room.
-        Err(StoreError::Full) => {
-            journal.rollback();
-            Ok(())
-        }
-        Err(error) => Err(error),
     }
 }

@@ -247,7 +247,8 @@ async fn revocations_are_forgotten_when_no_token_needs_them() {
     let count = || {
         let configuration = world.store().configuration();
         let organisation = configuration.organisation_by_name("default").unwrap().id;
-        let application = configuration.applications(organisation).next().unwrap().id;
+        let acme = configuration.applications(organisation).find(|it| !it.is_operational());
+        let application = acme.unwrap().id;
         configuration.revocations(application).unwrap().iter().count()
     };
     for _ in 0..3 {
