@@ -280,6 +280,7 @@ impl Observer for Inner {
         for row in batch.resent {
             scheduler.resent(row, now);
         }
+        scheduler.call_off(batch.called_off);
         drop(scheduler);
         self.work.notify_one();
         self.changed.notify_waiters();

@@ -5,10 +5,11 @@
 //! engine to hand over. Invariants: work is taken per endpoint and application, never as "the oldest of everything";
 //! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
 
+mod call_off;
 mod confirm;
 pub mod work;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,9 @@ pub(crate) struct Scheduler {
     loads: Vec<Load>,
     /// Undecided deliveries without a row, until the store confirms that they are decided or have one.
     fresh: u64,
+    /// Deliveries that were called off, until the store confirms that it has heard the last report about each: a row of
+    /// theirs that is read meanwhile is not taken, the store offers it again.
+    forgetting: HashSet<DeliveryId>,
     disk_full: bool,
     swept_at: UnixMillis,
 }
@@ -101,6 +105,7 @@ impl Scheduler {
             unconfirmed: 0,
             loads: Vec::new(),
             fresh: 0,
+            forgetting: HashSet::new(),
             disk_full: false,
             swept_at: now,
         }
@@ -143,6 +148,9 @@ impl Scheduler {
     }
 
     fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {
+        if self.forgetting.contains(&row.delivery) {
+            return;
+        }
         let item = Item {
             delivery: row.delivery,
             progress: row.progress,
@@ -405,7 +413,7 @@ impl Scheduler {
         self.ended(endpoint, delivery, finish, now);
     }
 
-    /// Takes an attempt that was stopped because its endpoint was deleted.
+    /// Takes an attempt that was not made or stopped: its endpoint was deleted, or there is nothing left to send.
     pub(crate) fn abandoned(
         &mut self,
         endpoint: EndpointId,
@@ -425,6 +433,9 @@ impl Scheduler {
         rest_until: UnixMillis,
         now: UnixMillis,
     ) {
+        if self.forgetting.contains(&item.delivery) {
+            return self.abandoned(endpoint, item.delivery, item.has_row, now);
+        }
         self.reports.push(park(endpoint, item));
         self.ended(endpoint, item.delivery, Finish::SlowDown(rest_until), now);
     }

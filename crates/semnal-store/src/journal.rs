@@ -6,16 +6,17 @@
 use std::sync::Arc;
 
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::id::{AttemptId, DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 
+use crate::called_off::CalledOffRow;
 use crate::error::StoreError;
 use crate::memory::{MemoryJournal, Tables};
 use crate::message::Message;
 use crate::outcome::{Outcome, RetryRow};
 use crate::read::{ReadSource, Reader};
 use crate::sqlite::configuration::{self, AnswerRow};
-use crate::sqlite::{SqliteJournal, rows};
+use crate::sqlite::{SqliteJournal, content, rows};
 use crate::vault::Vault;
 
 /// Where the rows are.
@@ -31,12 +32,29 @@ pub(crate) enum Write {
     Outcome(Arc<Outcome>),
     Retry(RetryRow),
     DeleteRetry(EndpointId, DeliveryId),
-    Added { delivery: DeliveryId, endpoint: EndpointId, asked_by: String, now: UnixMillis },
+    Added {
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        asked_by: String,
+        now: UnixMillis,
+    },
     Change(Box<Change>),
     Cut(EndpointId, Key),
     Answer(Box<AnswerRow>),
     DeleteAnswersBefore(UnixMillis),
     Meta(&'static str, i64),
+    /// A delivery was called off.
+    CallOff(CalledOffRow),
+    /// A delivery that was called off is to be sent after all.
+    Reopen(DeliveryId),
+    /// The payload is overwritten.
+    ExpungePayload(MessageId),
+    /// What is kept of an attempt's response is overwritten.
+    ExpungeResponse(AttemptId),
+    PayloadExpiry(UnixMillis, MessageId),
+    DeletePayloadExpiry(UnixMillis, MessageId),
+    /// The messages up to this key are deleted, with all that is kept under their keys but their retry rows.
+    DeleteThrough(Key),
 }
 
 impl Journal {
@@ -89,6 +107,13 @@ impl Journal {
                         configuration::delete_answers_before(connection, time)
                     }
                     Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
+                    Write::CallOff(it) => content::put_called_off(connection, &it),
+                    Write::Reopen(delivery) => content::delete_called_off(connection, delivery),
+                    Write::ExpungePayload(message) => content::expunge_payload(connection, message),
+                    Write::ExpungeResponse(attempt) => content::expunge_response(connection, attempt),
+                    Write::PayloadExpiry(at, it) => content::put_payload_expiry(connection, at, it),
+                    Write::DeletePayloadExpiry(at, it) => content::delete_payload_expiry(connection, at, it),
+                    Write::DeleteThrough(last) => content::delete_through(connection, last),
                 }
             }
         }
@@ -116,6 +141,18 @@ impl Journal {
             Journal::Sqlite { journal, .. } => ReadSource::Sqlite(&journal.connection),
             Journal::Memory(memory) => ReadSource::Memory(memory.working()),
         }
+    }
+
+    /// The log holds content that has been expunged: the next checkpoint cuts it to nothing.
+    pub(crate) fn mark_log_stale(&mut self) {
+        if let Journal::Sqlite { journal, .. } = self {
+            journal.stale_log = true;
+        }
+    }
+
+    /// Tells whether the log holds content that has been expunged.
+    pub(crate) fn log_is_stale(&self) -> bool {
+        matches!(self, Journal::Sqlite { journal, .. } if journal.stale_log)
     }
 
     /// Opens a reader for another thread.

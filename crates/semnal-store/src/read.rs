@@ -12,11 +12,12 @@ use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 
+use crate::called_off::CalledOffRow;
 use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
 use crate::message::{FingerprintRow, Matched, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
-use crate::sqlite::{self, rows};
+use crate::sqlite::{self, content, rows};
 
 /// 100,000 rows are looked at for one page of a list at most; a page that ends there is short and goes on at its
 /// iterator. The views take this limit away.
@@ -124,12 +125,14 @@ impl Reader {
         self.at_one_moment(message, |source| {
             let (first, last) = one(message.id);
             let outcomes = source.outcomes(first, last)?;
+            let called_off = source.called_off(first, last)?;
             let mut all = Vec::new();
             for (id, endpoint) in source.delivery_endpoints(message)? {
                 let of_this = outcomes.iter().filter(|o| o.id.delivery == id);
                 let retry = source.retry(endpoint, id)?;
                 let cut = source.cut(endpoint)?;
-                let state = derive_state(id, of_this, retry.as_ref(), cut);
+                let called_off = called_off.iter().find(|row| row.delivery == id);
+                let state = derive_state(id, of_this, retry.as_ref(), cut, called_off);
                 let state = if holds(endpoint) { held(state) } else { state };
                 let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
                 all.push(Delivery { id, endpoint, state, due_at });
@@ -207,17 +210,21 @@ fn held(state: DeliveryState) -> DeliveryState {
 }
 
 /// Returns what a delivery is, from its rows alone. `cut` is the position up to which undecided work of its endpoint
-/// is cancelled.
+/// is cancelled; a delivery that was called off is what that row says.
 pub(crate) fn derive_state<'a>(
     id: DeliveryId,
     outcomes: impl Iterator<Item = &'a Outcome>,
     retry: Option<&RetryRow>,
     cut: Option<Key>,
+    called_off: Option<&CalledOffRow>,
 ) -> DeliveryState {
     let (mut attempts, mut last) = (0u16, None);
     for outcome in outcomes {
         attempts += 1;
         last = Some(outcome.verdict);
+    }
+    if let Some(row) = called_off {
+        return row.reason.state(Progress { attempts, step: 0 });
     }
     let alive = |since: Key| cut.is_none_or(|position| since > position);
     if let Some(row) = retry.filter(|row| alive(row.since)) {
@@ -246,7 +253,13 @@ impl ReadSource<'_> {
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
                 let range = tables.messages.range(MessageId(from)..).take(limit);
-                Ok(range.map(|(id, m)| Matched { id: *id, endpoints: m.endpoints.clone() }).collect())
+                let matched = |(id, m): (&MessageId, &Arc<Message>)| Matched {
+                    id: *id,
+                    endpoints: m.endpoints.clone(),
+                    payload_bytes: m.payload.len(),
+                    payload_gone: m.payload_is_gone(),
+                };
+                Ok(range.map(matched).collect())
             }
         }
     }
@@ -320,6 +333,45 @@ impl ReadSource<'_> {
                 let to = DeliveryId { message: last, ordinal: u16::MAX };
                 Ok(tables.added.range(from..=to).map(|(d, e)| (*d, *e)).collect())
             }
+        }
+    }
+
+    pub(crate) fn called_off(
+        &self,
+        first: MessageId,
+        last: MessageId,
+    ) -> Result<Vec<CalledOffRow>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => content::called_off(connection, first, last),
+            ReadSource::Memory(tables) => {
+                let tables = tables.lock();
+                let from = DeliveryId { message: first, ordinal: 0 };
+                let to = DeliveryId { message: last, ordinal: u16::MAX };
+                Ok(tables.called_off.range(from..=to).map(|(_, row)| *row).collect())
+            }
+        }
+    }
+
+    pub(crate) fn payload_expiries(
+        &self,
+        after: Option<(UnixMillis, MessageId)>,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, MessageId)>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => content::payload_expiries(connection, after, limit),
+            ReadSource::Memory(tables) => {
+                let tables = tables.lock();
+                let beyond = tables.payload_expiries.iter().filter(|row| Some(**row) > after);
+                Ok(beyond.take(limit).copied().collect())
+            }
+        }
+    }
+
+    /// Returns the key of the oldest message.
+    pub(crate) fn first_message(&self) -> Result<Option<Key>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => content::first_message(connection),
+            ReadSource::Memory(tables) => Ok(tables.lock().messages.keys().next().map(|id| id.0)),
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
+pub(crate) mod content;
 #[cfg(test)]
 mod plans;
 pub(crate) mod rows;
@@ -35,6 +36,8 @@ pub(crate) struct SqliteJournal {
     pub(crate) path: PathBuf,
     /// Pages in the write-ahead log after the last commit.
     wal_pages: Arc<AtomicU64>,
+    /// The write-ahead log holds content that has been expunged.
+    pub(crate) stale_log: bool,
 }
 
 impl SqliteJournal {
@@ -48,6 +51,8 @@ impl SqliteJournal {
         let mut connection = Connection::open(&path)?;
         set_checked(&connection, "journal_mode", "WAL", "wal")?;
         set_checked(&connection, "synchronous", "FULL", "2")?;
+        // What is deleted or moved is overwritten: an expunged payload may not survive in a page that gave it away.
+        set_checked(&connection, "secure_delete", "ON", "1")?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Checkpoints are made by the checkpoint thread and the writer, at times of their choice.
@@ -55,9 +60,11 @@ impl SqliteJournal {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.set_prepared_statement_cache_capacity(64);
         schema::migrate(&mut connection, &path)?;
+        // A log that a crash left behind may hold what was expunged since.
+        checkpoint::truncate(&connection)?;
         let wal_pages = Arc::new(AtomicU64::new(0));
         watch_wal(&mut connection, &wal_pages)?;
-        Ok(SqliteJournal { connection, path, wal_pages })
+        Ok(SqliteJournal { connection, path, wal_pages, stale_log: false })
     }
 
     pub(crate) fn wal_pages(&self) -> u64 {
@@ -83,7 +90,11 @@ impl SqliteJournal {
 
     /// Copies what the log holds into the database file, as far as readers allow, without waiting.
     pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
-        checkpoint::passive(&self.connection).map(drop)
+        if self.stale_log {
+            self.stale_log = !checkpoint::truncate(&self.connection)?;
+            return Ok(());
+        }
+        checkpoint::passive(&self.connection)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -26,7 +27,11 @@ use crate::recovery::{Found, LAST_KEY, LOW_WATER, recover};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::{SqliteJournal, refuse_foreign};
 use crate::vault::{KEY_BYTES, Vault};
-use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer, oldest_answer};
+use crate::writer::{
+    ChangeDone, Command, Marked, Planned, Retention, Ticket, Unforgotten, Writer, oldest_answer,
+};
+
+mod withdraw;
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -76,17 +81,21 @@ pub struct StoreOptions {
     pub now: Now,
     /// 48 random bytes: the key for ids and the key for secrets, used only when the store is new.
     pub fresh_keys: [u8; 16 + KEY_BYTES],
+    /// How long messages are kept. `None` keeps them for ever: a command that only looks into a store must not apply
+    /// a setting that it may not know.
+    pub retention: Option<Duration>,
     /// What to do wrong on purpose, for tests of the tests.
     #[cfg(feature = "fault-injection")]
     pub sabotage: Option<Sabotage>,
 }
 
 impl StoreOptions {
-    /// Returns the options of a store that does nothing wrong on purpose.
+    /// Returns the options of a store that keeps everything and does nothing wrong on purpose.
     pub fn new(now: Now, fresh_keys: [u8; 16 + KEY_BYTES]) -> StoreOptions {
         StoreOptions {
             now,
             fresh_keys,
+            retention: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         }
@@ -121,6 +130,8 @@ pub enum Resent {
     NoSuchMessage,
     /// The endpoint does not exist.
     NoSuchEndpoint,
+    /// The payload was expunged or has expired: there is nothing to send.
+    PayloadGone,
 }
 
 /// An answer that is given again.
@@ -217,6 +228,8 @@ impl Opened {
             .max(last_configuration_key(&configuration))
             .max(found.last_position);
         let cleanup = source.cuts()?;
+        let kept_from = source.first_message()?.unwrap_or(Key(last.0 + 1));
+        let next_payload = source.payload_expiries(None, 1)?.first().map(|(at, _)| *at);
         let readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let checkpointer = match &journal {
             Journal::Sqlite { journal, .. } => Some(Checkpointer::start(&journal.path)?),
@@ -244,6 +257,9 @@ impl Opened {
             checkpointer,
             cleanup,
             last_message,
+            kept_from,
+            retention: Retention { keep: options.retention, next_payload },
+            unforgotten: Unforgotten::default(),
             marked: Marked { at: UnixMillis(0), position: Key(marked) },
             retained: Vec::new(),
             full: false,

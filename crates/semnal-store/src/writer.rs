@@ -5,6 +5,9 @@
 //! batch leaves nothing behind.
 
 mod batch;
+mod content;
+mod retention;
+mod unforgotten;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use semnal_core::time::UnixMillis;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::bookkeeping::Bookkeeping;
+use crate::called_off::{Withdrawal, Withdrawn};
 use crate::duplicates::Duplicates;
 use crate::error::StoreError;
 use crate::journal::{Journal, Write};
@@ -29,6 +33,8 @@ use crate::sqlite::checkpoint::{CHECKPOINT_PAGES, Checkpointer};
 use crate::sqlite::configuration::AnswerRow;
 use crate::store::{KeySource, Now, Resent, StoredAnswer};
 use batch::Batch;
+pub(crate) use retention::Retention;
+pub(crate) use unforgotten::Unforgotten;
 
 /// 4,096 commands go into one transaction at most.
 const BATCH_COMMANDS_MAX: usize = 4_096;
@@ -40,6 +46,10 @@ const FULL_RETRY: Duration = Duration::from_millis(500);
 const MARK_INTERVAL_MS: i64 = 200;
 /// 1,000 rows that a cut cancelled are deleted with one batch.
 const CLEANUP_ROWS: usize = 1_000;
+/// Between two such batches other commands may come in for 1 ms.
+const CLEANUP_PAUSE: Duration = Duration::from_millis(1);
+/// While a reader keeps the log from being cut, another try is made every 50 ms.
+const SCRUB_RETRY: Duration = Duration::from_millis(50);
 /// Answers that are too old to be given again are deleted once an hour.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
 /// An idempotency key is remembered for 12 h (DESIGN 4.7).
@@ -68,6 +78,10 @@ pub(crate) enum Command {
         endpoint: EndpointId,
         asked_by: String,
         answer: oneshot::Sender<Result<Resent, StoreError>>,
+    },
+    Withdraw {
+        what: Withdrawal,
+        answer: oneshot::Sender<Result<Withdrawn, StoreError>>,
     },
     LoadDue {
         after: DueCursor,
@@ -106,6 +120,9 @@ pub(crate) struct Inspection {
     pub(crate) fresh_total: u64,
     pub(crate) engine_fresh: Option<u64>,
     pub(crate) low_water: Key,
+    /// Deliveries without a row that the engine may have in memory and the rows know nothing of: their messages are
+    /// gone, or they have been reopened and have a row.
+    pub(crate) unforgotten: u64,
 }
 
 /// A command with the permits that its sender took.
@@ -133,6 +150,10 @@ pub(crate) struct Writer {
     /// Endpoints whose cancelled rows still have to be deleted, with the position of their cut.
     pub(crate) cleanup: Vec<(EndpointId, Key)>,
     pub(crate) last_message: Key,
+    /// Every message before this key is gone.
+    pub(crate) kept_from: Key,
+    pub(crate) retention: Retention,
+    pub(crate) unforgotten: Unforgotten,
     pub(crate) marked: Marked,
     /// Reports that a full disk has kept from being written.
     pub(crate) retained: Vec<Report>,
@@ -199,19 +220,16 @@ impl Writer {
 
     /// One batch.
     fn turn(&mut self) -> Option<End> {
-        let busy = !self.cleanup.is_empty() && !self.full;
-        let wait = if self.full { FULL_RETRY } else { Duration::from_millis(1) };
-        let first = if self.full || busy {
-            match self.commands.recv_timeout(wait) {
+        let first = match self.wait() {
+            Some(wait) => match self.commands.recv_timeout(wait) {
                 Ok(ticket) => Some(ticket),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Some(End::Abandoned),
-            }
-        } else {
-            match self.commands.recv() {
+            },
+            None => match self.commands.recv() {
                 Ok(ticket) => Some(ticket),
                 Err(_) => return Some(End::Abandoned),
-            }
+            },
         };
         let (commands, permits) = self.gather(first);
         let result = self.process(commands);
@@ -222,6 +240,16 @@ impl Writer {
             Err(error) => return Some(End::Failed(error)),
         }
         self.checkpoint().err().map(End::Failed)
+    }
+
+    /// Returns how long to wait for a command before there is something else to do; `None` waits for ever.
+    fn wait(&self) -> Option<Duration> {
+        if self.full {
+            return Some(FULL_RETRY);
+        }
+        let clean = (!self.cleanup.is_empty()).then_some(CLEANUP_PAUSE);
+        let scrub = self.journal.log_is_stale().then_some(SCRUB_RETRY);
+        [clean, scrub, self.retention_wait()].into_iter().flatten().min()
     }
 
     /// Takes what waits, up to the limits of one batch.
@@ -250,7 +278,8 @@ impl Writer {
                 Command::Append { .. }
                 | Command::Report(_)
                 | Command::Change { .. }
-                | Command::Resend { .. } => {
+                | Command::Resend { .. }
+                | Command::Withdraw { .. } => {
                     writes.push(command);
                 }
                 Command::LoadDue { .. } | Command::LoadQueued { .. } | Command::Inspect(_) => {
@@ -260,7 +289,8 @@ impl Writer {
             }
         }
         // While the disk is full each turn tries to write: only that shows that there is room again.
-        if !writes.is_empty() || self.full || !self.cleanup.is_empty() {
+        let due = !self.cleanup.is_empty() || self.retention_is_due();
+        if !writes.is_empty() || self.full || due {
             self.write_batch(writes)?;
         }
         for command in reads {
@@ -313,6 +343,7 @@ impl Writer {
         self.write_reports(batch)?;
         self.write_commands(batch)?;
         self.clean(batch)?;
+        self.expire(batch)?;
         self.mark(batch)?;
         self.journal.commit()
     }
@@ -364,6 +395,7 @@ impl Writer {
                         fresh_total: self.books.fresh_total(),
                         engine_fresh: self.observer.deliveries_without_row(),
                         low_water: Key(self.journal.source().meta_number(LOW_WATER)?.unwrap_or(0)),
+                        unforgotten: self.unforgotten.reopened() + self.books.fresh_before(self.kept_from),
                     })
                 });
                 if answer.send(inspection).is_err() {
@@ -386,7 +418,7 @@ impl Writer {
                 Ok(()) | Err(StoreError::Full) => {}
                 Err(error) => return Err(error),
             }
-        } else if journal.wal_pages() >= CHECKPOINT_PAGES {
+        } else if journal.wal_pages() >= CHECKPOINT_PAGES || journal.stale_log {
             checkpointer.ask();
         }
         Ok(())
@@ -404,6 +436,12 @@ impl Writer {
         if let Err(error) = written {
             self.journal.rollback();
             tracing::warn!(error = %error, "the low-water mark was not written; the next start reads more");
+        }
+        if let Journal::Sqlite { journal, .. } = &mut self.journal
+            && journal.stale_log
+            && let Err(error) = journal.checkpoint()
+        {
+            tracing::warn!(error = %error, "the log was not cut; the next start cuts it");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, next};
@@ -10,9 +11,12 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use tokio::sync::oneshot;
 
+use super::retention::Expired;
+use super::unforgotten::Staged;
 use super::{
     ChangeDone, Command, FORGET_INTERVAL, IDEMPOTENCY_HOURS, MakeChanges, Marked, Writer, oldest_answer,
 };
+use crate::called_off::{CalledOff, Withdrawn};
 use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::{Appended, Fingerprint, Message, NewMessage};
@@ -22,20 +26,30 @@ use crate::read::derive_state;
 use crate::sqlite::configuration::AnswerRow;
 use crate::store::{Resent, StoredAnswer};
 
+/// Seconds in a day.
+const DAY_SECONDS: u64 = 86_400;
+
 /// The staged effects of a transaction.
 pub(super) struct Batch {
     configuration: Arc<Configuration>,
     changed: bool,
     messages: Vec<Arc<Message>>,
     reports: Vec<Report>,
-    resent: Vec<RetryRow>,
+    pub(super) resent: Vec<RetryRow>,
+    pub(super) called_off: Vec<CalledOff>,
+    pub(super) unforgotten: Staged,
+    /// Content was overwritten: the log still holds it.
+    pub(super) expunged: bool,
+    pub(super) expired: Option<Expired>,
+    /// The earliest payload among the new ones that expires before its message.
+    payload_expiry: Option<UnixMillis>,
     changed_endpoints: Vec<EndpointId>,
     deleted: Vec<(EndpointId, Key)>,
     fingerprints: HashMap<Fingerprint, Key>,
     answers: Vec<AnswerRow>,
     /// Answers that were too old at this time have been deleted.
     forgotten: Option<UnixMillis>,
-    books: Vec<BookEntry>,
+    pub(super) books: Vec<BookEntry>,
     commands: Vec<Command>,
     waiting: Vec<Waiting>,
     pub(super) marked: Option<Marked>,
@@ -43,7 +57,7 @@ pub(super) struct Batch {
 }
 
 /// A change of the bookkeeping that takes effect with the commit.
-enum BookEntry {
+pub(super) enum BookEntry {
     Fresh(Arc<Message>),
     NotFresh(MessageId),
     Reopened(EndpointId),
@@ -55,6 +69,7 @@ enum Waiting {
     Append(oneshot::Sender<Result<Vec<Appended>, StoreError>>, Vec<Appended>),
     Change(oneshot::Sender<Result<ChangeDone, StoreError>>, Result<ChangeDone, StoreError>),
     Resend(oneshot::Sender<Result<Resent, StoreError>>, Resent),
+    Withdraw(oneshot::Sender<Result<Withdrawn, StoreError>>, Withdrawn),
 }
 
 impl Batch {
@@ -65,6 +80,11 @@ impl Batch {
             messages: Vec::new(),
             reports: Vec::new(),
             resent: Vec::new(),
+            called_off: Vec::new(),
+            unforgotten: Staged::default(),
+            expunged: false,
+            expired: None,
+            payload_expiry: None,
             changed_endpoints: Vec::new(),
             deleted: Vec::new(),
             fingerprints: HashMap::new(),
@@ -76,6 +96,16 @@ impl Batch {
             marked: None,
             cleaned: false,
         }
+    }
+
+    /// Returns how many messages the transaction adds.
+    pub(super) fn appended(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Tells whether an endpoint exists as of this transaction.
+    pub(super) fn has_endpoint(&self, endpoint: EndpointId) -> bool {
+        self.configuration.endpoint(endpoint).is_some()
     }
 
     /// Takes charge of everything that the transaction will hold.
@@ -95,6 +125,7 @@ impl Batch {
             Command::Append { answer, .. } => Some(Waiting::Append(answer, Vec::new())),
             Command::Change { answer, .. } => Some(Waiting::Change(answer, Ok(ChangeDone::Applied))),
             Command::Resend { answer, .. } => Some(Waiting::Resend(answer, Resent::NoSuchMessage)),
+            Command::Withdraw { answer, .. } => Some(Waiting::Withdraw(answer, Withdrawn::Done)),
             _ => None,
         });
         for waiting in self.waiting.into_iter().chain(not_started) {
@@ -103,6 +134,7 @@ impl Batch {
                 Waiting::Append(answer, _) => answer.send(Err(error())).is_err(),
                 Waiting::Change(answer, _) => answer.send(Err(error())).is_err(),
                 Waiting::Resend(answer, _) => answer.send(Err(error())).is_err(),
+                Waiting::Withdraw(answer, _) => answer.send(Err(error())).is_err(),
             };
             if gone {
                 tracing::debug!("a client left before its request failed");
@@ -128,6 +160,9 @@ impl Writer {
     }
 
     fn write_report(&mut self, batch: &mut Batch, report: &Report, since: Key) -> Result<(), StoreError> {
+        if self.write_late_report(batch, report)? {
+            return Ok(());
+        }
         match report {
             Report::Attempt { outcome, progress, has_row } => {
                 self.journal.write(Write::Outcome(outcome.clone()))?;
@@ -209,6 +244,14 @@ impl Writer {
                         *slot = resent;
                     }
                 }
+                Command::Withdraw { what, answer } => {
+                    batch.waiting.push(Waiting::Withdraw(answer, Withdrawn::Done));
+                    let at = batch.waiting.len() - 1;
+                    let withdrawn = self.withdraw(batch, what)?;
+                    if let Waiting::Withdraw(_, slot) = &mut batch.waiting[at] {
+                        *slot = withdrawn;
+                    }
+                }
                 _ => unreachable!("take() keeps only what write_commands writes"),
             }
         }
@@ -238,8 +281,9 @@ impl Writer {
     /// Returns the message that the same request or the same event id made before.
     fn repeated(&mut self, batch: &Batch, new: &NewMessage) -> Result<Option<Appended>, StoreError> {
         let find = |fingerprint: &Fingerprint| match batch.fingerprints.get(fingerprint) {
-            Some(key) => Ok(Some(*key)),
-            None => self.duplicates.find(fingerprint),
+            Some(key) => Ok::<_, StoreError>(Some(*key)),
+            // What is remembered of a message that is gone is not deleted one by one.
+            None => Ok(self.duplicates.find(fingerprint)?.filter(|key| *key >= self.kept_from)),
         };
         if let Some(fingerprint) = &new.idempotency
             && let Some(key) = find(fingerprint)?
@@ -264,6 +308,11 @@ impl Writer {
     fn append_one(&mut self, batch: &mut Batch, new: NewMessage) -> Result<Appended, StoreError> {
         let event_fingerprint = self.event_fingerprint(&new);
         let key = self.keys.next((self.now)());
+        if let Some(days) = new.payload_retention_days {
+            let at = key.time() + Duration::from_secs(u64::from(days) * DAY_SECONDS);
+            self.journal.write(Write::PayloadExpiry(at, MessageId(key)))?;
+            batch.payload_expiry = batch.payload_expiry.into_iter().chain([at]).min();
+        }
         let message = Arc::new(Message {
             id: MessageId(key),
             application: new.application,
@@ -357,10 +406,11 @@ impl Writer {
         asked_by: String,
     ) -> Result<Resent, StoreError> {
         let source = self.journal.source();
-        let in_batch = batch.messages.iter().find(|m| m.id == id).map(|m| (**m).clone());
-        let Some(message) = in_batch.map_or_else(|| source.message(id), |m| Ok(Some(m)))? else {
-            return Ok(Resent::NoSuchMessage);
-        };
+        // The row and not the batch's copy: its payload may have been expunged in the same transaction.
+        let Some(message) = source.message(id)? else { return Ok(Resent::NoSuchMessage) };
+        if message.payload_is_gone() {
+            return Ok(Resent::PayloadGone);
+        }
         if batch.configuration.endpoint(endpoint).is_none() {
             return Ok(Resent::NoSuchEndpoint);
         }
@@ -376,7 +426,9 @@ impl Writer {
         let outcomes: Vec<Outcome> =
             source.outcomes(id, id)?.into_iter().filter(|o| o.id.delivery == delivery).collect();
         let retry = source.retry(endpoint, delivery)?;
-        let state = derive_state(delivery, outcomes.iter(), retry.as_ref(), source.cut(endpoint)?);
+        let called_off = source.called_off(id, id)?.into_iter().find(|row| row.delivery == delivery);
+        let cut = source.cut(endpoint)?;
+        let state = derive_state(delivery, outcomes.iter(), retry.as_ref(), cut, called_off.as_ref());
         if !added && retry.is_none() && !state.is_decided() {
             // It is in the engine's memory: due already, or being sent at this moment.
             return Ok(Resent::Accepted);
@@ -391,11 +443,18 @@ impl Writer {
         // The row is a new one: a cut made before the request does not cancel it.
         self.journal.write(Write::DeleteRetry(endpoint, delivery))?;
         self.journal.write(Write::Retry(row))?;
+        if called_off.is_some() {
+            self.journal.write(Write::Reopen(delivery))?;
+        }
         let was_pending = !added && matches!(state, DeliveryState::Pending(_) | DeliveryState::Held(_));
         if !was_pending {
             batch.books.push(BookEntry::Reopened(endpoint));
         }
-        batch.resent.push(row);
+        if self.unforgotten.get(&batch.unforgotten, delivery).is_some() {
+            batch.unforgotten.put(delivery, Some(row));
+        } else {
+            batch.resent.push(row);
+        }
         Ok(Resent::Accepted)
     }
 
@@ -431,6 +490,16 @@ impl Writer {
         if let Some(marked) = batch.marked {
             self.marked = marked;
         }
+        self.unforgotten.apply(batch.unforgotten);
+        if let Some(Expired { kept_from, next_payload }) = batch.expired {
+            self.kept_from = kept_from;
+            self.retention.next_payload = next_payload;
+        }
+        let next_payload = self.retention.next_payload.into_iter().chain(batch.payload_expiry);
+        self.retention.next_payload = next_payload.min();
+        if batch.expunged {
+            self.journal.mark_log_stale();
+        }
         let configuration = batch.changed.then(|| batch.configuration.clone());
         if let Some(configuration) = &configuration {
             self.configuration.store(configuration.clone());
@@ -442,6 +511,7 @@ impl Writer {
             backlogs: Vec::new(),
             reports: &batch.reports,
             resent: &batch.resent,
+            called_off: &batch.called_off,
             configuration,
             changed: &batch.changed_endpoints,
             deleted: &deleted,
@@ -451,6 +521,7 @@ impl Writer {
                 Waiting::Append(answer, appended) => answer.send(Ok(appended)).is_err(),
                 Waiting::Change(answer, done) => answer.send(done).is_err(),
                 Waiting::Resend(answer, resent) => answer.send(Ok(resent)).is_err(),
+                Waiting::Withdraw(answer, withdrawn) => answer.send(Ok(withdrawn)).is_err(),
             };
             if gone {
                 tracing::debug!("a client left before its answer; what it asked for is stored");
