@@ -9,6 +9,7 @@ mod applications;
 mod attempts;
 mod auth;
 mod body;
+mod content;
 pub(crate) mod control;
 mod endpoint_headers;
 mod endpoint_secrets;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use http::Uri;
 use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint_url::UrlRules;
@@ -121,6 +122,13 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         .at("/api/v1/app/{app_id}/msg/{msg_id}", get(messages::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", get(attempts::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", post(attempts::resend))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/content", delete(content::expunge_message))
+        .at(
+            "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content",
+            delete(content::expunge_attempt),
+        )
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/cancel", post(content::cancel_message))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/cancel", post(content::cancel_delivery))
         .at("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(attempts::list_by_message))
         .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::by_endpoint::list))
         .at("/api/v1/event-type", get(event_types::list).post(event_types::create))

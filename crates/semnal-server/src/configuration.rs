@@ -13,6 +13,9 @@ use semnal_core::retry::{RetrySchedule, parse_duration};
 use semnal_store::directory::CONFIGURATION_FILE;
 use thiserror::Error;
 
+/// Ten years: more is a mistake in the unit.
+const RETENTION_MAX: Duration = Duration::from_secs(3_650 * 86_400);
+
 /// One setting.
 pub(crate) struct Key {
     /// Its name in the file; `SEMNAL_` + upper case in the environment.
@@ -45,6 +48,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("header_prefixes", "webhook,svix", "prefixes of the signature headers: webhook, svix or both"),
     key("body_bytes_max", "1048576", "largest request body in bytes, 1024 to 16777216"),
     key("strict_event_types", "false", "true refuses messages of event types that are not registered"),
+    key("retention", "90d", "how long messages are kept, 1ms to 3650d; units ms, s, m, h, d"),
     key("worker_threads", "0", "threads that serve requests and deliveries; 0 means one per core"),
     Key {
         name: "jwt_secret",
@@ -112,6 +116,7 @@ pub(crate) struct Settings {
     pub(crate) header_prefixes: Vec<String>,
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
+    pub(crate) retention: Duration,
     pub(crate) worker_threads: usize,
     pub(crate) jwt_secret: Option<Vec<u8>>,
 }
@@ -174,6 +179,10 @@ impl Values {
                 v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
+            retention: self.read("retention", |v| {
+                let allowed = Duration::from_millis(1)..=RETENTION_MAX;
+                parse_duration(v).filter(|d| allowed.contains(d))
+            })?,
             worker_threads: self.read("worker_threads", |v| v.parse().ok().filter(|n| *n <= 256))?,
             jwt_secret: self.read("jwt_secret", |v| match v.len() {
                 0 => Some(None),

@@ -64,6 +64,14 @@ pub struct MemoryDisk {
     pub faults: Arc<Faults>,
 }
 
+impl MemoryDisk {
+    /// Returns what a power cut at this moment would leave; nothing goes wrong with it.
+    pub fn image(&self) -> MemoryDisk {
+        let tables = self.tables.lock().clone();
+        MemoryDisk { tables: Arc::new(Mutex::new(tables)), faults: Arc::default() }
+    }
+}
+
 pub(crate) struct MemoryJournal {
     disk: MemoryDisk,
     /// The disk with what the transaction has written so far, which only the writer sees.

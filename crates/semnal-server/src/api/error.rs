@@ -32,6 +32,8 @@ pub(crate) enum ApiError {
     BodyTimeout,
     /// 400: the connection ended inside the body.
     BodyCutOff,
+    /// 400: the payload was expunged or has expired, there is nothing to send again.
+    PayloadGone,
     /// 409.
     Conflict(String),
     /// 413.
@@ -131,6 +133,12 @@ impl ApiError {
             ApiError::BodyCutOff => {
                 (S::BAD_REQUEST, "body_cut_off", "the body ended before its announced end".to_owned())
             }
+            ApiError::PayloadGone => (
+                S::BAD_REQUEST,
+                "missing_payload",
+                "the payload of this message was expunged or has expired; send it as a new message"
+                    .to_owned(),
+            ),
             ApiError::Conflict(what) => (S::CONFLICT, "conflict", what.clone()),
             ApiError::BodyTooLarge { bytes_max } => (
                 S::PAYLOAD_TOO_LARGE,

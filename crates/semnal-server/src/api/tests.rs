@@ -4,6 +4,7 @@ mod access;
 mod applications;
 mod attempts;
 mod bodies;
+mod content;
 mod control;
 mod endpoints;
 mod event_types;
@@ -102,6 +103,7 @@ impl World {
         let options = StoreOptions {
             now: clock.clone(),
             fresh_keys: [7; 48],
+            retention: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };

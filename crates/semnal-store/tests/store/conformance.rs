@@ -18,11 +18,14 @@ macro_rules! on_every_backend {
 }
 
 mod append;
+mod cancel;
 mod changes;
 mod cuts;
 mod duplicates;
+mod expunge;
 mod loading;
 mod reading;
 mod reports;
 mod resend;
 mod restart;
+mod retention;
