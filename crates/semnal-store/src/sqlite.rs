@@ -173,9 +173,12 @@ mod tests {
             journal.connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
         };
         assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
-        for (name, expected) in
-            [("synchronous", 2), ("wal_autocheckpoint", 0), ("application_id", APPLICATION_ID)]
-        {
+        for (name, expected) in [
+            ("synchronous", 2),
+            ("secure_delete", 1),
+            ("wal_autocheckpoint", 0),
+            ("application_id", APPLICATION_ID),
+        ] {
             assert_eq!(pragma(name), expected.into(), "{name}");
         }
         assert!(rusqlite::version_number() >= SQLITE_MIN);
@@ -202,16 +205,16 @@ mod tests {
     fn the_log_starts_again_after_it_was_copied() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = SqliteJournal::open(directory.path()).unwrap();
-        let write = |journal: &mut SqliteJournal, value: &[u8]| {
+        let write = |journal: &mut SqliteJournal, name: &str, value: &[u8]| {
             journal.begin().unwrap();
-            rows::put_meta(&journal.connection, "x", value).unwrap();
+            rows::put_meta(&journal.connection, name, value).unwrap();
             journal.commit().unwrap();
             journal.wal_pages()
         };
-        let pages = write(&mut journal, &[1; 400_000]);
+        let pages = write(&mut journal, "x", &[1; 400_000]);
         assert!(pages > 90, "{pages}");
         journal.checkpoint().unwrap();
-        let pages = write(&mut journal, &[2]);
+        let pages = write(&mut journal, "y", &[2]);
         assert!(pages < 10, "{pages}");
     }
 }

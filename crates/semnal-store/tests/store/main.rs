@@ -11,5 +11,6 @@ mod directory;
 mod faults;
 mod fixture;
 mod model;
+mod overwritten;
 mod recorder;
 mod verify_breaks;

@@ -12,7 +12,14 @@ use serde_json::{Value, json};
 use super::{START, World};
 
 /// Reports an attempt of a message's delivery as the engine does.
-async fn report(world: &World, message: &str, ordinal: u16, number: u16, end: AttemptEnd, at_ms: i64) {
+pub(super) async fn report(
+    world: &World,
+    message: &str,
+    ordinal: u16,
+    number: u16,
+    end: AttemptEnd,
+    at_ms: i64,
+) {
     let (_, key) = world.store().ids().decode(IdKind::Message, message).unwrap();
     let stored = world.store().read(move |reader| reader.message(MessageId(key))).await.unwrap().unwrap();
     let verdict = if end.is_success() { Verdict::Delivered } else { Verdict::RetryAt(UnixMillis(at_ms + 1)) };
