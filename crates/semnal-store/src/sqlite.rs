@@ -14,6 +14,7 @@ pub(crate) mod schema;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -61,7 +62,7 @@ impl SqliteJournal {
         connection.set_prepared_statement_cache_capacity(64);
         schema::migrate(&mut connection, &path)?;
         // A log that a crash left behind may hold what was expunged since.
-        checkpoint::truncate(&connection)?;
+        checkpoint::truncate(&connection, Duration::ZERO)?;
         let wal_pages = Arc::new(AtomicU64::new(0));
         watch_wal(&mut connection, &wal_pages)?;
         Ok(SqliteJournal { connection, path, wal_pages, stale_log: false })
@@ -91,10 +92,19 @@ impl SqliteJournal {
     /// Copies what the log holds into the database file, as far as readers allow, without waiting.
     pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
         if self.stale_log {
-            self.stale_log = !checkpoint::truncate(&self.connection)?;
+            self.stale_log = !checkpoint::truncate(&self.connection, Duration::ZERO)?;
             return Ok(());
         }
         checkpoint::passive(&self.connection)
+    }
+
+    /// Cuts a log that holds expunged content, at the end, when there is time to wait for a reader; returns whether it
+    /// could.
+    pub(crate) fn scrub(&mut self) -> Result<bool, StoreError> {
+        if self.stale_log {
+            self.stale_log = !checkpoint::truncate(&self.connection, checkpoint::BUSY_TIMEOUT)?;
+        }
+        Ok(!self.stale_log)
     }
 }
 

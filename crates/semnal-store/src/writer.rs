@@ -437,11 +437,12 @@ impl Writer {
             self.journal.rollback();
             tracing::warn!(error = %error, "the low-water mark was not written; the next start reads more");
         }
+        // A checkpoint of its thread would be in the way.
+        self.checkpointer = None;
         if let Journal::Sqlite { journal, .. } = &mut self.journal
-            && journal.stale_log
-            && let Err(error) = journal.checkpoint()
+            && !matches!(journal.scrub(), Ok(true))
         {
-            tracing::warn!(error = %error, "the log was not cut; the next start cuts it");
+            tracing::warn!("the log holds expunged content and was not cut; the next start cuts it");
         }
     }
 }

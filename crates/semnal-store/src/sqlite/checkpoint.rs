@@ -19,7 +19,7 @@ use crate::worker::Worker;
 pub(crate) const CHECKPOINT_PAGES: u64 = 4_096;
 
 /// A statement waits 5 s for a lock of another connection: the default of the driver.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the thread for checkpoints and hears when one ended.
 pub(crate) struct Checkpointer {
@@ -66,10 +66,10 @@ pub(crate) fn passive(connection: &Connection) -> Result<(), StoreError> {
     Ok(connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))?)
 }
 
-/// Copies the whole log and cuts its file to nothing; returns whether it could: a reader may be in the way. Never waits
-/// for one.
-pub(crate) fn truncate(connection: &Connection) -> Result<bool, StoreError> {
-    connection.busy_timeout(Duration::ZERO)?;
+/// Copies the whole log and cuts its file to nothing; returns whether it could: a reader may be in the way, and is
+/// waited for as long as `patience`.
+pub(crate) fn truncate(connection: &Connection, patience: Duration) -> Result<bool, StoreError> {
+    connection.busy_timeout(patience)?;
     let busy = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, bool>(0));
     connection.busy_timeout(BUSY_TIMEOUT)?;
     match busy {
