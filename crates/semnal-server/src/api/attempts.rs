@@ -2,7 +2,7 @@
 //! attempt, and sending again.
 
 pub(super) mod by_endpoint;
-mod filter;
+pub(super) mod filter;
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
 use semnal_store::outcome::{Outcome, Trigger, Verdict};
 use semnal_store::store::Resent;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -29,9 +30,10 @@ use super::query::Params;
 use super::time::Rfc3339;
 use filter::{AttemptKey, Filter};
 
-#[derive(Serialize)]
+/// An attempt as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AttemptOut {
+pub(super) struct AttemptOut {
     id: String,
     msg_id: String,
     endpoint_id: String,

@@ -11,6 +11,7 @@ use semnal_core::name::EventTypeName;
 use semnal_core::time::UnixMillis;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -25,15 +26,16 @@ use super::query::Params;
 use super::time::Rfc3339;
 
 /// 4,096 characters for a description.
-const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
+pub(super) const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
 /// 256 characters for a group.
-const GROUP_CHARACTERS_MAX: usize = 256;
+pub(super) const GROUP_CHARACTERS_MAX: usize = 256;
 /// 1,024 characters for a title.
-const TITLE_CHARACTERS_MAX: usize = 1_024;
+pub(super) const TITLE_CHARACTERS_MAX: usize = 1_024;
 
-#[derive(Serialize)]
+/// An event type as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct EventTypeOut<'a> {
+pub(super) struct EventTypeOut<'a> {
     name: &'a str,
     title: Option<&'a str>,
     description: &'a str,
@@ -41,7 +43,9 @@ struct EventTypeOut<'a> {
     archived: bool,
     deprecated: bool,
     feature_flag: Option<&'a str>,
+    #[schema(value_type = Option<Object>)]
     schemas: Option<&'a RawValue>,
+    #[schema(value_type = Option<Object>)]
     example: Option<&'a RawValue>,
     created_at: Rfc3339,
     updated_at: Rfc3339,

@@ -13,6 +13,7 @@ use semnal_store::read::MessagePage;
 use semnal_store::store::{ChangePlan, Changed};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -33,13 +34,15 @@ const MATCHES_MAX: usize = 10;
 /// What stands for a payload that was not asked for, or is gone.
 const NO_PAYLOAD: &str = "{}";
 
-#[derive(Serialize)]
+/// A message as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MessageOut<'a> {
+pub(super) struct MessageOut<'a> {
     id: String,
     event_type: &'a str,
     event_id: Option<&'a str>,
     channels: Option<Vec<&'a str>>,
+    #[schema(value_type = Object)]
     payload: &'a RawValue,
     timestamp: Rfc3339,
 }
