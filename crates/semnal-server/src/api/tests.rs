@@ -8,6 +8,7 @@ mod control;
 mod endpoints;
 mod event_types;
 mod messages;
+mod openapi;
 mod repetition;
 
 use std::sync::Arc;
