@@ -135,8 +135,13 @@ impl Follower {
                 Job::Task(Task::Rebuild) => self.rebuild(),
                 Job::Task(Task::Audit(answer)) => {
                     let standing = self.stand_still();
+                    // What an error left half written must not be built upon.
+                    let stops = standing.as_ref().is_err_and(|error| self.recover_from(error));
                     if answer.send(standing).is_err() {
                         tracing::debug!("whoever asked for an audit of the views has gone");
+                    }
+                    if stops {
+                        break;
                     }
                     Ok(())
                 }
@@ -208,19 +213,10 @@ impl Follower {
             self.rebuild()?;
         }
         self.journal.begin_snapshot()?;
-        let caught_up = self.catch_up();
-        if let Err(error) = caught_up {
-            self.journal.end_snapshot()?;
-            return Err(error);
-        }
+        while self.apply_next()? {}
         let files = self.files.snapshots()?;
         let fresh = self.journal.another()?;
         Ok(audit::Standing { journal: std::mem::replace(&mut self.journal, fresh), files })
-    }
-
-    fn catch_up(&mut self) -> Result<(), StoreError> {
-        while self.apply_next()? {}
-        Ok(())
     }
 }
 
