@@ -197,17 +197,22 @@ pub(crate) fn read(
     Ok(rows)
 }
 
-/// Returns the first message that was appended after a position: all that come later have greater keys.
+/// Returns the first message that was appended after a position: all that come later have greater keys. Reads no further
+/// than it: lists ask whenever the journal is a commit ahead.
 pub(crate) fn first_message_after(
     connection: &Connection,
     position: i64,
 ) -> Result<Option<MessageId>, StoreError> {
-    let rows = read(connection, position, usize::MAX)?;
-    let mut entries = rows.iter().flat_map(|row| &row.entries);
-    Ok(entries.find_map(|entry| match entry {
-        Entry::Messages(first, _) => Some(*first),
-        _ => None,
-    }))
+    let mut after = position;
+    loop {
+        let rows = read(connection, after, 1)?;
+        let Some(row) = rows.last() else { return Ok(None) };
+        // Messages stand before everything else in a row.
+        if let Some(Entry::Messages(first, _)) = row.entries.first() {
+            return Ok(Some(*first));
+        }
+        after = row.position;
+    }
 }
 
 /// Returns how many entries the rows after a position and up to another have together.
