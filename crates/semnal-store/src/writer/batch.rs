@@ -316,28 +316,50 @@ impl Writer {
         make: MakeChanges,
     ) -> Result<Result<ChangeDone, StoreError>, StoreError> {
         let now = (self.now)();
-        if let Some(fingerprint) = &idempotency {
-            let staged = batch.answers.iter().find(|a| a.fingerprint == *fingerprint);
-            let known = staged.or_else(|| self.answers.get(fingerprint));
-            if let Some(row) = known.filter(|row| is_fresh_answer(row, now)) {
-                let answer = StoredAnswer { status: row.status, body: row.body.clone() };
-                return Ok(Ok(ChangeDone::Repeated(answer)));
-            }
+        if let Some(answer) = self.recall(batch, idempotency, now) {
+            return Ok(Ok(ChangeDone::Repeated(answer)));
         }
         let Some(planned) = make(&batch.configuration) else { return Ok(Ok(ChangeDone::Applied)) };
         if let Err(error) = self.apply(batch, planned.changes, now)? {
             return Ok(Err(error.into()));
         }
-        if let (Some(fingerprint), Some(answer)) = (idempotency, planned.answer) {
-            let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
-            self.journal.write(Write::Answer(Box::new(row.clone())))?;
-            batch.answers.push(row);
-            if now.since(self.forgot_at) >= FORGET_INTERVAL && batch.forgotten.is_none() {
-                self.journal.write(Write::DeleteAnswersBefore(oldest_answer(now)))?;
-                batch.forgotten = Some(now);
-            }
+        if let Some(answer) = planned.answer {
+            self.remember(batch, idempotency, answer, now)?;
         }
         Ok(Ok(ChangeDone::Applied))
+    }
+
+    /// Returns the answer that the same request got before, while it is given again.
+    fn recall(
+        &self,
+        batch: &Batch,
+        idempotency: Option<Fingerprint>,
+        now: UnixMillis,
+    ) -> Option<StoredAnswer> {
+        let fingerprint = idempotency?;
+        let staged = batch.answers.iter().find(|row| row.fingerprint == fingerprint);
+        let row =
+            staged.or_else(|| self.answers.get(&fingerprint)).filter(|row| is_fresh_answer(row, now))?;
+        Some(StoredAnswer { status: row.status, body: row.body.clone() })
+    }
+
+    /// Keeps the answer of a request that has an idempotency key, and forgets old ones now and then.
+    fn remember(
+        &mut self,
+        batch: &mut Batch,
+        idempotency: Option<Fingerprint>,
+        answer: StoredAnswer,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let Some(fingerprint) = idempotency else { return Ok(()) };
+        let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
+        self.journal.write(Write::Answer(Box::new(row.clone())))?;
+        batch.answers.push(row);
+        if now.since(self.forgot_at) >= FORGET_INTERVAL && batch.forgotten.is_none() {
+            self.journal.write(Write::DeleteAnswersBefore(oldest_answer(now)))?;
+            batch.forgotten = Some(now);
+        }
+        Ok(())
     }
 
     /// Applies changes together or not at all, and announces them.

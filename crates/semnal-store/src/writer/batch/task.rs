@@ -8,13 +8,12 @@ use semnal_core::endpoint::Endpoint;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId, TaskId};
 use semnal_core::retry::RetrySchedule;
 
-use super::{Batch, BookEntry, Writer, is_fresh_answer};
+use super::{Batch, BookEntry, Writer};
 use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::Fingerprint;
 use crate::outcome::{RetryRow, Trigger};
 use crate::read::derive_state;
-use crate::sqlite::configuration::AnswerRow;
 use crate::store::StoredAnswer;
 use crate::task::{
     Ended, NewTask, RUNNING_MAX, STEP_DELIVERIES_MAX, Selection, Started, Step, Stepped, Task, TaskEnd,
@@ -58,23 +57,15 @@ impl Writer {
         answer: StoredAnswer,
     ) -> Result<Started, StoreError> {
         let now = (self.now)();
-        if let Some(fingerprint) = &idempotency {
-            let staged = batch.answers.iter().find(|row| row.fingerprint == *fingerprint);
-            let known = staged.or_else(|| self.answers.get(fingerprint));
-            if let Some(row) = known.filter(|row| is_fresh_answer(row, now)) {
-                return Ok(Started::Repeated(StoredAnswer { status: row.status, body: row.body.clone() }));
-            }
+        if let Some(answer) = self.recall(batch, idempotency, now) {
+            return Ok(Started::Repeated(answer));
         }
         if self.journal.source().count_running(task.organisation, RUNNING_MAX)? >= RUNNING_MAX {
             return Ok(Started::TooMany);
         }
         self.journal.write(Write::DeleteTasksBefore(Key::first_at(now - KEPT)))?;
         self.journal.write(Write::Task(Box::new(task.into_row())))?;
-        if let Some(fingerprint) = idempotency {
-            let row = AnswerRow { fingerprint, created_at: now, status: answer.status, body: answer.body };
-            self.journal.write(Write::Answer(Box::new(row.clone())))?;
-            batch.answers.push(row);
-        }
+        self.remember(batch, idempotency, answer, now)?;
         Ok(Started::Running)
     }
 
