@@ -33,6 +33,16 @@ struct Envelope<'a> {
     payload_retention_period: Option<&'a RawValue>,
     #[serde(borrow)]
     application: Option<&'a RawValue>,
+    #[serde(borrow)]
+    transformations_params: Option<&'a RawValue>,
+}
+
+/// What the raw form of Svix's SDKs sends beside an empty payload.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawForm<'a> {
+    #[serde(borrow)]
+    raw_payload: Option<&'a RawValue>,
 }
 
 /// A message as a client gives it.
@@ -68,6 +78,10 @@ impl<'a> MessageIn<'a> {
         if let Some(raw) = envelope.payload_retention_period {
             problems.retention(raw);
         }
+        if envelope.transformations_params.is_some_and(is_raw_form) {
+            let msg = "is not delivered by this server; send the event as a JSON object in payload";
+            problems.add(&["transformationsParams", "rawPayload"], "invalid_raw_payload", msg);
+        }
         match (event_type, payload) {
             (Some(event_type), Some(payload)) if problems.0.is_empty() => {
                 Ok(MessageIn { event_type, event_id, channels, payload, application: envelope.application })
@@ -75,6 +89,11 @@ impl<'a> MessageIn<'a> {
             _ => Err(ApiError::Invalid(problems.0)),
         }
     }
+}
+
+/// Tells whether the payload stands beside the field that is delivered: what would go out is an empty object.
+fn is_raw_form(raw: &RawValue) -> bool {
+    serde_json::from_str::<RawForm<'_>>(raw.get()).is_ok_and(|form| form.raw_payload.is_some())
 }
 
 /// Tells whether JSON can be the payload of a message: an object, and not too deep.
@@ -222,6 +241,8 @@ mod tests {
         let body = r#"{"eventType":"a b","eventId":"","channels":["x","y z"],"payload":[],"payloadRetentionPeriod":91}"#;
         assert_eq!(places(body), ["eventType", "eventId", "channels", "payload", "payloadRetentionPeriod"]);
         assert_eq!(places("{}"), ["eventType", "payload"]);
+        let raw = r#"{"eventType":"a","payload":{},"transformationsParams":{"rawPayload":"<a/>"}}"#;
+        assert_eq!(places(raw), ["transformationsParams"]);
         assert_eq!(places(r#"{"eventType":null,"payload":null}"#), ["eventType", "payload"]);
         assert_eq!(
             places(r#"{"eventType":7,"payload":"x","channels":[]}"#),
