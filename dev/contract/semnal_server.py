@@ -86,6 +86,12 @@ class Server:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def start(self) -> "Server":
+        self.launch()
+        wait_for(self._is_ready, "ready server", START_SECONDS)
+        return self
+
+    def launch(self):
+        """Starts the process without waiting for it."""
         self.port = free_port()
         command = [*self.prefix, str(binary()), *serve_arguments(self.data_directory, self.port)]
         with self.log_path.open("ab") as log:
@@ -93,8 +99,6 @@ class Server:
                 command, env=environment(**self.settings),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
-        wait_for(self._is_ready, "ready server", START_SECONDS)
-        return self
 
     def _is_ready(self) -> bool:
         code = self.process.poll()

@@ -4,16 +4,18 @@ the reason and exit code 3, and left as it was."""
 import hashlib
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 import tokens
 from namespace import FileSystem
-from semnal_server import COMMAND_SECONDS, Server, binary, environment, free_port, serve_arguments
+from semnal_server import COMMAND_SECONDS, START_SECONDS, Server, binary, environment, free_port, serve_arguments
 
 JOURNAL = "journal.db"
 LOCK = "semnal.lock"
@@ -63,6 +65,20 @@ def test_a_directory_that_was_left_is_taken_up_again(used_directory, tmp_path):
     again = Server(tmp_path).start()
     assert again.data_directory == used_directory
     again.stop()
+
+
+def test_a_server_that_is_ended_as_soon_as_it_listens_ends_in_order(tmp_path):
+    """Whoever waits for the port may end the server at once; 20 times, since microseconds decide."""
+    server = Server(tmp_path)
+    for _ in range(20):
+        server.launch()
+        until = time.monotonic() + START_SECONDS
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", server.port)) == 0:
+                    break
+            assert time.monotonic() < until, "nothing listens:\n" + server.log
+        server.stop()
 
 
 def test_a_directory_without_permission_is_refused():

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::configuration::{Values, environment};
-use crate::serve::Server;
+use crate::serve::{EndSignals, Server};
 
 /// A webhook server: takes events over HTTP, keeps them safe, delivers each as a signed request, retries until it is
 /// through.
@@ -221,6 +221,10 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
         };
     log_to_stderr(context.json);
     in_runtime(settings.worker_threads, async {
+        let signals = match EndSignals::listen() {
+            Ok(signals) => signals,
+            Err(error) => return End::Failed(format!("cannot listen to SIGTERM and SIGINT: {error}")),
+        };
         let server = match Server::start(&context.data_dir, &settings).await {
             Ok(server) => server,
             Err(error) => return End::Failed(error.to_string()),
@@ -231,7 +235,7 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
         let (address, data) = (server.address, context.data_dir.display());
         tracing::info!("semnal is ready: API at http://{address}/api/v1, data in {data}");
         tracing::info!("next: semnal keys create --name mine; then semnal trigger payment_received");
-        match server.run_to_end().await {
+        match server.run_to_end(signals).await {
             Ok(()) => End::Success,
             Err(error) => End::Failed(error.to_string()),
         }

@@ -19,6 +19,7 @@ use semnal_store::error::{OpenError, StoreError};
 use semnal_store::store::{Now, Opened, Store, StoreOptions};
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -133,10 +134,10 @@ impl Server {
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.
-    pub(crate) async fn run_to_end(self) -> Result<(), ServeError> {
+    pub(crate) async fn run_to_end(self, mut signals: EndSignals) -> Result<(), ServeError> {
         let failed = self.engine.failed();
         let ended_well = tokio::select! {
-            () = signal() => true,
+            () = signals.heard() => true,
             () = failed.cancelled() => false,
         };
         tracing::info!("stopping: finishing what is under way");
@@ -250,18 +251,27 @@ pub(crate) fn policy(settings: &Settings, address: SocketAddr) -> AddressPolicy 
     AddressPolicy { allow_networks, own_listeners, bins: Vec::new() }
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        }
-        _ => {
-            tracing::warn!("signals cannot be heard; end the process by its id");
-            std::future::pending::<()>().await;
+/// The signals that end a server. They are listened to before it says that it is ready: whoever waits for that may end it
+/// at once.
+pub(crate) struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    /// Begins to listen: from now on the signals no longer end the process by themselves.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn listen() -> std::io::Result<EndSignals> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(EndSignals { terminate, interrupt })
+    }
+
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }
