@@ -27,6 +27,7 @@ mod idempotency;
 mod input;
 mod message_in;
 mod messages;
+pub(crate) mod openapi;
 mod page;
 mod payload_check;
 mod payload_schema;
@@ -113,7 +114,16 @@ struct Gate {
 
 /// Returns every route. Each of them may end with a slash.
 pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
-    let mut routes = Routes(Router::new());
+    let gate = Gate { api: state.clone(), trust };
+    let guarded = guarded_routes(trust).router;
+    let guarded = guarded.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
+    let open = open_routes().router.method_not_allowed_fallback(unknown_method);
+    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
+}
+
+/// Those that need a key. [`openapi`] describes each of them.
+fn guarded_routes(trust: Trust) -> Routes {
+    let mut routes = Routes::default();
     routes
         .at("/api/v1/app", get(applications::list).post(applications::create))
         .at(
@@ -170,15 +180,22 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
     if trust == Trust::ControlSocket {
         control_routes(&mut routes);
     }
-    let gate = Gate { api: state.clone(), trust };
-    let mut open = Routes(Router::new());
-    open.at("/api/v1/health", get(health::no_content))
+    routes
+}
+
+/// Those that anybody may call.
+fn open_routes() -> Routes {
+    let mut routes = Routes::default();
+    routes
+        .at("/api/v1/health", get(health::no_content))
         .at("/api/v1/health/ping", get(health::no_content))
         .at("/healthz", get(health::alive))
-        .at("/readyz", get(health::ready));
-    let guarded = routes.0.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
-    let open = open.0.method_not_allowed_fallback(unknown_method);
-    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
+        .at("/readyz", get(health::ready))
+        .at("/openapi.json", openapi::get_json())
+        .at("/docs", openapi::get_page())
+        .at("/docs/style.css", openapi::get_style())
+        .at("/docs/script.js", openapi::get_script());
+    routes
 }
 
 /// Adds what only the control socket has.
@@ -193,12 +210,20 @@ fn control_routes(routes: &mut Routes) {
 }
 
 /// Routes with and without a slash at the end.
-struct Routes(Router<Arc<ApiState>>);
+#[derive(Default)]
+struct Routes {
+    router: Router<Arc<ApiState>>,
+    /// What the tests compare with the description of the API.
+    #[cfg(test)]
+    paths: Vec<String>,
+}
 
 impl Routes {
     fn at(&mut self, path: &str, methods: MethodRouter<Arc<ApiState>>) -> &mut Routes {
-        let router = std::mem::take(&mut self.0);
-        self.0 = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
+        let router = std::mem::take(&mut self.router);
+        self.router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
+        #[cfg(test)]
+        self.paths.push(path.to_owned());
         self
     }
 }

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::api::openapi;
 use crate::configuration::{Values, environment};
 use crate::serve::{EndSignals, Server};
 
@@ -106,6 +107,9 @@ enum Command {
         after_help = "Exit code 0 when nothing is in the way, 1 when something is.\n\nExample:\n  semnal doctor --data-dir /var/lib/semnal"
     )]
     Doctor,
+    /// Print the description of the API (OpenAPI 3.1)
+    #[command(after_help = "Example:\n  semnal openapi > openapi.json")]
+    Openapi,
     /// Print completions for a shell
     #[command(after_help = "Example:\n  semnal completions bash > /etc/bash_completion.d/semnal")]
     Completions {
@@ -171,6 +175,7 @@ fn dispatch(context: &Context, command: Command) -> End {
         Command::Config { reference: true } => print(&reference::page(&Arguments::command())),
         Command::Config { reference: false } => show::config(context),
         Command::Doctor => in_runtime(1, doctor::doctor(context)),
+        Command::Openapi => print(&openapi::json()),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "semnal", &mut text);

@@ -11,6 +11,7 @@ use semnal_core::id::{ApplicationId, IdCipher, IdKind, OrganisationId};
 use semnal_core::name::Uid;
 use semnal_core::time::UnixMillis;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -25,11 +26,12 @@ use super::query::Params;
 use super::time::Rfc3339;
 
 /// 1,024 characters for a name.
-const NAME_CHARACTERS_MAX: usize = 1_024;
+pub(super) const NAME_CHARACTERS_MAX: usize = 1_024;
 
-#[derive(Serialize)]
+/// An application as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ApplicationOut<'a> {
+pub(super) struct ApplicationOut<'a> {
     id: String,
     uid: Option<&'a str>,
     name: &'a str,

@@ -17,6 +17,7 @@ use semnal_store::message::Message;
 use semnal_store::outcome::{Outcome, Trigger, Verdict};
 use semnal_store::store::Resent;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -31,9 +32,10 @@ use super::query::Params;
 use super::time::Rfc3339;
 use filter::{Filter, MessageAttemptKey};
 
-#[derive(Serialize)]
+/// An attempt as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AttemptOut {
+pub(super) struct AttemptOut {
     id: String,
     msg_id: String,
     endpoint_id: String,

@@ -9,6 +9,7 @@ use semnal_core::application::Scope;
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::{Endpoint, HEADERS_MAX, check_header, is_sensitive_header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -21,8 +22,9 @@ use super::input::{Fields, Given};
 
 const NAME: &str = "headers";
 
-#[derive(Serialize)]
-struct HeadersOut<'a> {
+/// The custom headers of an endpoint; of credentials only the names.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HeadersOut<'a> {
     headers: BTreeMap<&'a str, &'a str>,
     sensitive: Vec<&'a str>,
 }

@@ -11,6 +11,7 @@ use semnal_core::endpoint::Endpoint;
 use semnal_core::portal::Capability;
 use semnal_core::signature::Secret;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -24,12 +25,13 @@ use super::input::Fields;
 use crate::configuration::SignatureKind;
 
 /// 24 h: an old secret signs beside the new one unless told otherwise (Svix API).
-const GRACE_SECONDS_DEFAULT: u32 = 86_400;
+pub(super) const GRACE_SECONDS_DEFAULT: u32 = 86_400;
 /// 7 days at most (Svix API).
-const GRACE_SECONDS_MAX: u32 = 604_800;
+pub(super) const GRACE_SECONDS_MAX: u32 = 604_800;
 
-#[derive(Serialize)]
-struct SecretOut {
+/// What a receiver verifies signatures with.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SecretOut {
     key: String,
 }
 

@@ -15,6 +15,7 @@ use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
 use semnal_core::name::Uid;
 use semnal_core::retry::RetrySchedule;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -29,9 +30,10 @@ use super::query::Params;
 use super::time::Rfc3339;
 use fields::{EndpointFields, Place};
 
-#[derive(Serialize)]
+/// An endpoint as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct EndpointOut<'a> {
+pub(super) struct EndpointOut<'a> {
     id: String,
     uid: Option<&'a str>,
     url: &'a str,

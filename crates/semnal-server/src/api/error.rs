@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use semnal_core::configuration::ChangeError;
 use semnal_store::error::StoreError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::Answer;
 
@@ -62,7 +63,7 @@ pub(crate) enum ApiError {
 }
 
 /// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// Where: `["body", "url"]`.
     loc: Vec<String>,
@@ -85,14 +86,18 @@ impl Problem {
     }
 }
 
-#[derive(Serialize)]
-struct ErrorOut<'a> {
+/// Why a request was not done.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ErrorOut<'a> {
+    /// A stable word for programs.
     code: &'a str,
+    /// A sentence for people.
     detail: &'a str,
 }
 
-#[derive(Serialize)]
-struct ValidationOut<'a> {
+/// Everything that is wrong with the fields of a request.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ValidationOut<'a> {
     detail: &'a [Problem],
 }
 

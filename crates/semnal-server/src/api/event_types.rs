@@ -13,6 +13,7 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -28,17 +29,18 @@ use super::query::Params;
 use super::time::Rfc3339;
 
 /// 4,096 characters for a description.
-const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
+pub(super) const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
 /// 256 characters for a group.
-const GROUP_CHARACTERS_MAX: usize = 256;
+pub(super) const GROUP_CHARACTERS_MAX: usize = 256;
 /// 1,024 characters for a title.
-const TITLE_CHARACTERS_MAX: usize = 1_024;
+pub(super) const TITLE_CHARACTERS_MAX: usize = 1_024;
 /// 50 feature flags of an event type or of a portal's token.
-const FEATURE_FLAGS_MAX: usize = 50;
+pub(super) const FEATURE_FLAGS_MAX: usize = 50;
 
-#[derive(Serialize)]
+/// An event type as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct EventTypeOut<'a> {
+pub(super) struct EventTypeOut<'a> {
     name: &'a str,
     title: Option<&'a str>,
     description: &'a str,
@@ -48,8 +50,10 @@ struct EventTypeOut<'a> {
     /// The first of `featureFlags`: older SDKs know one only.
     feature_flag: Option<&'a str>,
     feature_flags: Option<Vec<&'a str>>,
+    #[schema(value_type = Option<Object>)]
     schemas: Option<&'a RawValue>,
     schema_enforced: bool,
+    #[schema(value_type = Option<Object>)]
     example: Option<&'a RawValue>,
     retry_schedule: Option<Vec<String>>,
     created_at: Rfc3339,

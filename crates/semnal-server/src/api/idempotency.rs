@@ -15,7 +15,7 @@ use super::auth::Caller;
 use super::error::ApiError;
 
 /// 512 bytes for a key.
-const KEY_BYTES_MAX: usize = 512;
+pub(super) const KEY_BYTES_MAX: usize = 512;
 const HEADER: &str = "idempotency-key";
 /// Keeps these hashes apart from those of event ids.
 const SCOPE: &str = "idempotency";

@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 use super::error::{ApiError, Problem};
 
 /// 50 entries of metadata.
-const METADATA_ENTRIES_MAX: usize = 50;
+pub(super) const METADATA_ENTRIES_MAX: usize = 50;
 /// 256 characters for the name of an entry of metadata.
-const METADATA_NAME_CHARACTERS_MAX: usize = 256;
+pub(super) const METADATA_NAME_CHARACTERS_MAX: usize = 256;
 /// 4 KiB for the value of an entry of metadata.
-const METADATA_VALUE_BYTES_MAX: usize = 4_096;
+pub(super) const METADATA_VALUE_BYTES_MAX: usize = 4_096;
 
 /// A field as the client gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::input::{Fields, not_an_object};
 /// 128 levels of lists and objects in a payload: what the JSON libraries of receivers read without a setting.
 const PAYLOAD_DEPTH_MAX: usize = 128;
 /// 5 to 90 days (Svix API).
-const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 5..=90;
+pub(super) const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 5..=90;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

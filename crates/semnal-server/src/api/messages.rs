@@ -14,6 +14,7 @@ use semnal_store::store::{ChangePlan, Changed};
 use semnal_store::views::filter::{Found, Kind, MessageFilter, Span};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -37,13 +38,15 @@ const NO_PAYLOAD: &str = "{}";
 /// Where a payload stands in the request that creates a message.
 pub(super) const PAYLOAD_PLACE: [&str; 2] = ["body", "payload"];
 
-#[derive(Serialize)]
+/// A message as it is answered.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageOut<'a> {
     id: String,
     event_type: &'a str,
     event_id: Option<&'a str>,
     channels: Option<Vec<&'a str>>,
+    #[schema(value_type = Object)]
     payload: &'a RawValue,
     timestamp: Rfc3339,
 }

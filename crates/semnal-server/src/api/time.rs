@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use semnal_core::time::UnixMillis;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// A point in time that serialises as `2026-01-31T12:00:00.000Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub(crate) struct Rfc3339(pub UnixMillis);
 
 impl Serialize for Rfc3339 {

@@ -15,7 +15,7 @@ use super::super::query::Params;
 /// 0 is a success, 1 pending, 2 a failure, 3 being sent (Svix API).
 pub(crate) const STATUSES: [u16; 4] = [0, 1, 2, 3];
 /// 0 is "no answer" (Svix API).
-const STATUS_CODE_CLASSES: [u16; 6] = [0, 100, 200, 300, 400, 500];
+pub(crate) const STATUS_CODE_CLASSES: [u16; 6] = [0, 100, 200, 300, 400, 500];
 
 /// Which attempts a list has.
 pub(super) struct Filter {

@@ -21,9 +21,9 @@ use super::state;
 use crate::configuration::SignatureKind;
 
 /// 4,096 characters for a description.
-const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
+pub(crate) const DESCRIPTION_CHARACTERS_MAX: usize = 4_096;
 /// 1,000 event types per endpoint; one that wants more wants all.
-const EVENT_TYPES_PER_ENDPOINT_MAX: usize = 1_000;
+pub(crate) const EVENT_TYPES_PER_ENDPOINT_MAX: usize = 1_000;
 /// 24 random bytes for a secret, as Svix makes them.
 const SECRET_RANDOM_BYTES: usize = 24;
 
