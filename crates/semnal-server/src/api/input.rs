@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 
 use super::error::{ApiError, Problem};
 
+#[cfg(test)]
+pub(crate) mod asked;
+
 /// 50 entries of metadata.
 pub(super) const METADATA_ENTRIES_MAX: usize = 50;
 /// 256 characters for the name of an entry of metadata.
@@ -103,6 +106,8 @@ impl<'a> Fields<'a> {
 
     /// Returns a field as it was written.
     pub(crate) fn raw(&self, name: &str) -> Given<&'a RawValue> {
+        #[cfg(test)]
+        asked::note(&self.at, name);
         match self.values.get(name) {
             None => Given::Absent,
             Some(raw) if raw.get() == "null" => Given::Null,

@@ -67,6 +67,8 @@ impl<'a> MessageIn<'a> {
             // A list would do as an envelope for the deserialiser.
             return Err(Fields::parse(body).err().unwrap_or(ApiError::Internal));
         }
+        #[cfg(test)]
+        super::input::asked::note_fields_of::<Envelope<'_>>();
         let envelope: Envelope<'a> = serde_json::from_slice(body).map_err(|error| not_an_object(&error))?;
         let mut problems = Problems::default();
         let event_type = problems.required("eventType", envelope.event_type);

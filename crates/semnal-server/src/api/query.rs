@@ -42,6 +42,8 @@ impl<S: Sync> FromRequestParts<S> for Params {
 impl Params {
     /// Returns the first value of a parameter; an empty one counts as absent.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        #[cfg(test)]
+        super::input::asked::note(&["query"], name);
         self.pairs.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, value)| value.as_str())
     }
 
@@ -132,6 +134,8 @@ impl Params {
     /// Reads `event_types`, given several times or separated by commas.
     pub(crate) fn event_types(&mut self) -> Option<BTreeSet<EventTypeName>> {
         const NAME: &str = "event_types";
+        #[cfg(test)]
+        super::input::asked::note(&["query"], NAME);
         let given = self.pairs.iter().filter(|(n, _)| n == NAME).flat_map(|(_, value)| value.split(','));
         let (mut names, mut wrong) = (BTreeSet::new(), Vec::new());
         for text in given.filter(|text| !text.is_empty()) {

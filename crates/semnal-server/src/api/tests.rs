@@ -11,6 +11,7 @@ mod destinations;
 mod endpoints;
 mod event_types;
 mod messages;
+mod openapi;
 mod operational;
 mod payload_check;
 mod portal;

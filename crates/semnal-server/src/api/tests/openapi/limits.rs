@@ -1,0 +1,183 @@
+//! Every limit that is described is enforced where it says: what is at the limit passes, what is beyond it is 422
+//! and names the place.
+
+use serde_json::{Value, json};
+
+use super::{Named, Operation, operations};
+
+#[tokio::test]
+async fn a_field_takes_what_is_at_its_limit_and_refuses_what_is_beyond() {
+    let named = Named::new().await;
+    let mut checked = 0;
+    for it in operations() {
+        let Some(body) = it.body() else { continue };
+        for (name, schema) in body["properties"].as_object().unwrap() {
+            // What a message brings along is looked at only when the application is not there yet.
+            let probes = if name == "application" { Vec::new() } else { probes(name, schema) };
+            for (value, fits) in probes {
+                checked += 1;
+                check_field(&named, &it, name, &value, fits).await;
+            }
+            let required = body["required"].as_array().is_some_and(|all| all.contains(&json!(name)));
+            if required {
+                let mut without = it.example();
+                without.as_object_mut().unwrap().remove(name);
+                assert_eq!(places(&named, &it, without).await, [format!("body.{name}")]);
+            }
+        }
+    }
+    assert!(checked > 150, "{checked} values");
+}
+
+async fn check_field(named: &Named, it: &Operation, name: &str, value: &Value, fits: bool) {
+    if it.path.ends_with("/headers") {
+        // Those of one probe would count with those of the next.
+        named.world.put(&named.path(&it.path), json!({"headers": {}})).await.expect(204);
+    }
+    let mut body = it.example();
+    body[name] = value.clone();
+    let found = places(named, it, body).await;
+    let place = format!("body.{name}");
+    let is_refused = found.iter().any(|it| *it == place || it.starts_with(&format!("{place}.")));
+    let excerpt: String = value.to_string().chars().take(80).collect();
+    assert_eq!(is_refused, !fits, "{} {}: {name} = {excerpt}: {found:?}", it.method, it.path);
+}
+
+async fn places(named: &Named, it: &Operation, body: Value) -> Vec<String> {
+    let answer = named.world.call(&it.method, &named.path(&it.path), Some(body)).await;
+    if answer.status == 422 { answer.invalid() } else { Vec::new() }
+}
+
+#[tokio::test]
+async fn a_parameter_takes_what_is_at_its_limit_and_refuses_what_is_beyond() {
+    let named = Named::new().await;
+    let mut checked = 0;
+    for it in operations() {
+        for (name, schema) in
+            it.query().into_iter().filter(|(name, _)| name != "iterator" && name != "endpoint_id")
+        {
+            for (value, fits) in probes(&name, &schema) {
+                let text = match &value {
+                    Value::String(text) => text.clone(),
+                    Value::Array(names) => names.first().and_then(Value::as_str).unwrap_or("a b").to_owned(),
+                    Value::Null | Value::Object(_) => continue,
+                    // In a query everything is text.
+                    Value::Number(_) if schema["type"] == "string" => continue,
+                    other => other.to_string(),
+                };
+                if text.is_empty() {
+                    continue;
+                }
+                checked += 1;
+                let path = format!("{}?{name}={}", named.path(&it.path), text.replace(' ', "%20"));
+                let body = it.body().map(|_| it.example());
+                let answer = named.world.call(&it.method, &path, body).await;
+                let found = if answer.status == 422 { answer.invalid() } else { Vec::new() };
+                let expected = if fits { Vec::new() } else { vec![format!("query.{name}")] };
+                assert_eq!(found, expected, "{} {name}={text}", it.path);
+            }
+        }
+    }
+    assert!(checked > 60, "{checked} values");
+}
+
+/// Returns values at and beyond the limits of a schema, and whether each is allowed.
+fn probes(name: &str, schema: &Value) -> Vec<(Value, bool)> {
+    let types = match &schema["type"] {
+        Value::Array(types) => types.clone(),
+        one => vec![one.clone()],
+    };
+    let has = |kind: &str| types.contains(&json!(kind));
+    let mut probes = vec![(Value::Null, has("null"))];
+    if let Some(values) = schema["enum"].as_array() {
+        probes.extend(values.iter().map(|value| (value.clone(), true)));
+        probes.push((json!("none-of-them"), false));
+        return probes;
+    }
+    if has("integer") {
+        let (min, max) = (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
+        probes.extend([
+            (json!(min), true),
+            (json!(max), true),
+            (json!(min - 1), false),
+            (json!(max + 1), false),
+        ]);
+    } else if has("boolean") {
+        probes.extend([(json!(true), true), (json!(false), true), (json!("maybe"), false)]);
+    } else if has("array") {
+        let entries = |n: u64| Value::Array((0..n).map(|i| json!(format!("n{i}"))).collect());
+        if let (Some(min), Some(max)) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
+            probes.extend([(entries(max), true), (json!([7]), false)]);
+            if min > 0 {
+                probes.extend([(entries(max + 1), false), (json!([]), false), (json!(["a b"]), false)]);
+            }
+        }
+    } else if has("string") {
+        probes.extend(text_probes(name, schema));
+    } else if has("object") {
+        probes.extend(object_probes(schema));
+    }
+    probes
+}
+
+fn text_probes(name: &str, schema: &Value) -> Vec<(Value, bool)> {
+    let max = usize::try_from(schema["maxLength"].as_u64().unwrap_or(0)).unwrap();
+    let long = |characters: usize| json!("x".repeat(characters));
+    let waits = |n: usize| json!(vec!["5s"; n].join(","));
+    match (name, schema["format"].as_str()) {
+        (_, Some("date-time")) => vec![(json!("2026-01-31T12:00:00Z"), true), (json!("soon"), false)],
+        ("url", _) => {
+            let url = |bytes: usize| json!(format!("https://example.com/{}", "x".repeat(bytes - 20)));
+            vec![
+                (url(max), true),
+                (url(max + 1), false),
+                (json!("ftp://example.com/"), false),
+                (json!(""), false),
+            ]
+        }
+        ("secret" | "key", _) => {
+            // 24 to 75 bytes in base64, the longest text a key pair.
+            let base64 = |characters: usize| json!("A".repeat(characters));
+            vec![
+                (base64(32), true),
+                (base64(28), false),
+                (base64(100), true),
+                (base64(104), false),
+                (json!("whsec_%"), false),
+            ]
+        }
+        ("retrySchedule", _) => {
+            vec![(waits(64), true), (waits(65), false), (json!(""), true), (json!("soon"), false)]
+        }
+        _ => {
+            let is_name = schema["pattern"].is_string();
+            let empty = schema["minLength"].as_u64().unwrap_or(0) == 0;
+            vec![
+                (long(max), true),
+                (long(max + 1), false),
+                (json!(""), empty),
+                (json!("a b"), !is_name),
+                (json!(7), false),
+            ]
+        }
+    }
+}
+
+fn object_probes(schema: &Value) -> Vec<(Value, bool)> {
+    let mut probes = vec![(json!([]), false), (json!("text"), false)];
+    let Some(max) = schema["maxProperties"].as_u64() else { return probes };
+    let entries = |n: u64| Value::Object((0..n).map(|i| (format!("x-{i}"), json!("v"))).collect());
+    let one = |name: usize, value: usize| json!({"x".repeat(name): "v".repeat(value)});
+    let length = |schema: &Value| usize::try_from(schema["maxLength"].as_u64().unwrap()).unwrap();
+    let name = length(&schema["propertyNames"]);
+    let value = length(&schema["additionalProperties"]);
+    probes.extend([
+        (entries(max), true),
+        (entries(max + 1), false),
+        (one(name, value), true),
+        (one(name + 1, 1), false),
+        (one(1, value + 1), false),
+        (json!({"x": 7}), false),
+    ]);
+    probes
+}
