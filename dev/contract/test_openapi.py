@@ -1,0 +1,78 @@
+"""schemathesis sends what the server's own /openapi.json allows, and what it does not, to every operation.
+
+What it makes up would name nothing that exists, so each part of a path may also be one of the server's real ids. No
+answer may be a server error, have a status that the document does not list, or be outside of its schema.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from victim import Victim
+
+SEED = 1
+# So many for each operation and phase; `dev/test deep` asks for more.
+EXAMPLES = int(os.environ.get("SEMNAL_SCHEMATHESIS_EXAMPLES", "6"))
+CASES_MIN = 2_000
+RUN_SECONDS = 900
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CASES = re.compile(r"(\d[\d,]*) generated")
+
+
+@pytest.fixture(scope="module")
+def document_file(server, key, receiver, tmp_path_factory) -> Path:
+    """The server's document, with real ids among what may stand in a path. What is deleted is not what the rest uses."""
+    kept, doomed = Victim(server, key, receiver, "kept"), Victim(server, key, receiver, "doomed")
+    document = kept.document
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            things = doomed if method == "delete" else kept
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "path":
+                    real = {"type": "string", "enum": things.names_of(parameter["name"], path)}
+                    parameter["schema"] = {"anyOf": [real, parameter["schema"]]}
+    # Nothing is sent to a host outside of this machine on purpose.
+    text = json.dumps(document).replace("https://example.com/hook", receiver.url("/schemathesis"))
+    file = tmp_path_factory.mktemp("schemathesis") / "openapi.json"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def schemathesis(server, key: str, document: Path, *more: str) -> subprocess.CompletedProcess:
+    command = str(Path(sys.executable).with_name("schemathesis"))
+    return subprocess.run(
+        [
+            command, "run", str(document), "--url", server.url, "--header", f"authorization: Bearer {key}",
+            "--checks", CHECKS, "--seed", str(SEED), "--max-examples", str(EXAMPLES),
+            "--generation-database", "none", "--no-color", "--no-shrink", "--warnings", "off", *more,
+        ],
+        cwd=document.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS,
+    )
+
+
+def test_no_answer_is_outside_of_the_document(server, key, document_file):
+    done = schemathesis(server, key, document_file, "--continue-on-failure")
+    assert done.returncode == 0, done.stdout[-8_000:] + done.stderr[-2_000:]
+    cases = CASES.search(done.stdout)
+    assert cases, done.stdout[-2_000:]
+    assert int(cases[1].replace(",", "")) >= CASES_MIN, cases[0]
+
+
+@pytest.mark.parametrize(("operation", "hide"), [("v1.application.list", "422"), ("v1.application.create", "201")])
+def test_a_status_that_the_document_hides_is_found(server, key, document_file, operation, hide):
+    """The control: these runs would see an answer outside of the document."""
+    document = json.loads(document_file.read_text(encoding="utf-8"))
+    for item in document["paths"].values():
+        for one in item.values():
+            if one["operationId"] == operation:
+                del one["responses"][hide]
+    altered = document_file.with_name(f"without-{hide}.json")
+    altered.write_text(json.dumps(document), encoding="utf-8")
+    done = schemathesis(server, key, altered, "--include-operation-id", operation)
+    assert done.returncode == 1 and f"Received: {hide}" in done.stdout, done.stdout[-3_000:]
+    assert "Undocumented status code" in done.stdout, done.stdout[-3_000:]

@@ -1,0 +1,84 @@
+"""Somebody who has one of everything that a path of the API can name, and texts that only they know."""
+
+from typing import Any
+
+from raw_http import RawClient
+from refusals import Stored
+from waiting import wait_for
+
+METHODS = ("get", "put", "post", "patch", "delete", "head")
+
+
+class Victim:
+    """Makes the things with `token`; `mark` keeps those of several victims apart."""
+
+    def __init__(self, server, token: str, receiver, mark: str):
+        self.client = RawClient(server.port, token)
+        self.document = RawClient(server.port, None).get("/openapi.json").json
+        self.mark = f"only-{mark}-knows"
+        # In the description of the event type, which all applications of an organisation share.
+        self.catalogue_mark = f"described-by-{mark}"
+        self.application = self._made("/api/v1/app", {"name": self.mark, "uid": f"app-{self.mark}"}, 201)
+        base = f"/api/v1/app/{self.application['id']}"
+        path = f"/{self.mark}"
+        self.endpoint = self._made(
+            f"{base}/endpoint",
+            {"url": receiver.url(path), "uid": f"endpoint-{self.mark}", "description": self.mark},
+            201,
+        )
+        event = {"eventType": f"type.{mark}", "eventId": f"event-{self.mark}", "payload": {"known": self.mark}}
+        self.message = self._made(f"{base}/msg", event, 202)
+        self.event_type = self._made(
+            "/api/v1/event-type", {"name": f"type.{mark}", "description": self.catalogue_mark}, 201
+        )
+        attempts = wait_for(
+            lambda: self.client.get(f"{base}/attempt/msg/{self.message['id']}").json["data"], "attempt"
+        )
+        self.attempt = attempts[0]
+        self.secret = self.client.get(f"{base}/endpoint/{self.endpoint['id']}/secret").json["key"]
+
+    def _made(self, path: str, value: Any, status: int) -> dict:
+        answer = self.client.post(path, value)
+        assert answer.status == status, (path, answer.status, answer.body)
+        return answer.json
+
+    def names_of(self, part: str, path: str) -> list[str]:
+        """What a part of a path can name. A new kind of part must be given something here."""
+        known = {
+            "app_id": [self.application["id"], self.application["uid"]],
+            "endpoint_id": [self.endpoint["id"], self.endpoint["uid"]],
+            "msg_id": [self.message["id"], self.message["eventId"]],
+            "attempt_id": [self.attempt["id"]],
+            "event_type_name": [self.event_type["name"]],
+        }
+        assert part in known, f"nothing is known that {{{part}}} in {path} could name; make one in victim.py"
+        return known[part]
+
+    @property
+    def known_only_here(self) -> list[str]:
+        """What no answer to anybody else may have."""
+        ids = [self.application["id"], self.endpoint["id"], self.message["id"], self.attempt["id"]]
+        return [*ids, self.secret, self.mark]
+
+    def operations(self):
+        """Yields (method, path, operation) of the document."""
+        for path, item in self.document["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    yield method.upper(), path, item[method]
+
+    def stored(self) -> tuple:
+        base = f"/api/v1/app/{self.application['id']}"
+        endpoint = f"{base}/endpoint/{self.endpoint['id']}"
+        others = [f"{endpoint}/secret", f"{endpoint}/headers", f"{base}/attempt/msg/{self.message['id']}"]
+        return Stored(self.client).lists, [self.client.get(path).body for path in others]
+
+
+def filled(victim: Victim, path: str, which: int = 0) -> str:
+    """The path with the victim's ids (`which` 0) or names of their choice (1)."""
+    parts = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    for part in parts:
+        names = victim.names_of(part, path)
+        path = path.replace(f"{{{part}}}", names[min(which, len(names) - 1)])
+    assert "{" not in path, path
+    return path
