@@ -14,6 +14,7 @@ use semnal_core::endpoint::{Endpoint, is_sensitive_header};
 use semnal_store::message::Message;
 use semnal_store::outcome::Outcome;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -26,15 +27,17 @@ use super::messages;
 /// An endpoint that was changed less than 60 s before an attempt may have been sent to as it was before.
 const CERTAIN_AFTER: Duration = Duration::from_secs(60);
 
-#[derive(Serialize)]
+/// The headers of an attempt and of its answer.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct HeadersOut<'a> {
+pub(super) struct AttemptHeadersOut<'a> {
     sent_headers: BTreeMap<String, String>,
     /// Sent, but never shown.
     sensitive: BTreeSet<String>,
     /// Sent or not: the endpoint has changed since, and its custom headers of then are not kept.
     custom_headers_known: bool,
     /// In the order in which they came; a name may come more than once.
+    #[schema(value_type = Vec<Vec<String>>)]
     response_headers: Vec<(&'a str, String)>,
 }
 
@@ -49,7 +52,7 @@ pub(crate) async fn get(
     let application = view.application(&configuration, api.store.ids(), &app)?.id;
     let (message, it) = attempts::find_attempt(&api, application, &message, &attempt).await?;
     let endpoint = configuration.endpoint(it.endpoint).filter(|endpoint| is_unchanged(endpoint, &it));
-    let mut out = HeadersOut {
+    let mut out = AttemptHeadersOut {
         sent_headers: certain(&api, &message, &it),
         sensitive: api.header_prefixes.iter().map(|prefix| format!("{prefix}-signature")).collect(),
         custom_headers_known: endpoint.is_some(),

@@ -16,6 +16,7 @@ use semnal_store::task::{
 use semnal_store::views::filter::{Direction, Found};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -27,25 +28,38 @@ use super::page::{self, Cursor, CursorKey, ListedKey, Order, Page};
 use super::query::Params;
 use super::time::Rfc3339;
 
-#[derive(Serialize)]
+/// A background task as it is now.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TaskOut {
+pub(super) struct TaskOut {
     id: String,
+    /// `running`, `finished` or `failed`. One that was cancelled has failed, and `data.cancelled` is true.
     status: &'static str,
     task: &'static str,
+    /// How far it is: `done`, `total` and `messagesSent` of work on an endpoint; what was counted; `error`.
+    #[schema(value_type = Object)]
     data: Map<String, Value>,
     updated_at: Rfc3339,
 }
 
-#[derive(Serialize)]
+/// A background task that was started.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct StartedOut {
+pub(super) struct TaskStartedOut {
     id: String,
     status: &'static str,
     task: &'static str,
     updated_at: Rfc3339,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unresolved_app_ids: Option<Vec<String>>,
+}
+
+/// A count of applications that was started.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UsageStartedOut {
+    #[serde(flatten)]
+    started: TaskStartedOut,
+    /// Those of `appIds` that name no application.
+    unresolved_app_ids: Vec<String>,
 }
 
 impl CursorKey for TaskId {
@@ -109,14 +123,18 @@ async fn start(
     task: NewTask,
     unresolved_app_ids: Option<Vec<String>>,
 ) -> Result<Answer, ApiError> {
-    let started = StartedOut {
+    let started = TaskStartedOut {
         id: public_id(api.store.ids(), task.id),
         status: TaskStatus::Running.as_str(),
         task: task.kind.as_str(),
         updated_at: Rfc3339(task.now),
-        unresolved_app_ids,
     };
-    let answer = Answer::json(StatusCode::ACCEPTED, &started);
+    let answer = match unresolved_app_ids {
+        None => Answer::json(StatusCode::ACCEPTED, &started),
+        Some(unresolved_app_ids) => {
+            Answer::json(StatusCode::ACCEPTED, &UsageStartedOut { started, unresolved_app_ids })
+        }
+    };
     match api.store.start_task(task, idempotency.0, answer.to_stored()).await? {
         Started::Running => Ok(answer),
         Started::Repeated(stored) => Ok(stored.into()),

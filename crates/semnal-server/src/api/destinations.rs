@@ -14,6 +14,7 @@ use semnal_core::name::Uid;
 use semnal_core::time::UnixMillis;
 use semnal_store::read::Delivery;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -25,9 +26,10 @@ use super::page::{self, CursorKey, Order};
 use super::query::Params;
 use super::time::Rfc3339;
 
-#[derive(Serialize)]
+/// An endpoint that a message goes to, with how far it has come there.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DestinationOut<'a> {
+pub(super) struct DestinationOut<'a> {
     id: String,
     status: u16,
     status_text: &'static str,

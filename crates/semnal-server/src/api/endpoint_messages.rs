@@ -14,6 +14,7 @@ use semnal_store::read::Reader;
 use semnal_store::views::apply::State as ListedState;
 use semnal_store::views::filter::{DeliveriesOf, DeliveryFilter, Found, Kind, Listed, Slice, Span};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -26,9 +27,10 @@ use super::page::{self, Page};
 use super::query::Params;
 use super::time::Rfc3339;
 
-#[derive(Serialize)]
+/// A message with what became of it at one endpoint.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct EndpointMessageOut<'a> {
+pub(super) struct EndpointMessageOut<'a> {
     #[serde(flatten)]
     message: MessageOut<'a>,
     status: u16,

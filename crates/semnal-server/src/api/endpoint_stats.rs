@@ -8,6 +8,7 @@ use http::StatusCode;
 use semnal_core::application::Scope;
 use semnal_store::views::statistics::Counts;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -19,8 +20,9 @@ use super::query::Params;
 /// Without `since` the last 28 days are counted (Svix API).
 const DAYS_DEFAULT: u64 = 28;
 
-#[derive(Serialize)]
-struct StatsOut {
+/// The deliveries of an endpoint, counted by state.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EndpointStatsOut {
     success: u64,
     /// Waiting for an attempt, for a retry, or for an endpoint that is paused or disabled.
     pending: u64,
@@ -50,6 +52,6 @@ pub(crate) async fn get(
     }
     let counts = api.store.list(move |reader| reader.count_deliveries(endpoint, since, until)).await?;
     let Counts { delivered, pending, failed, cancelled } = counts;
-    let out = StatsOut { success: delivered, pending, sending: 0, fail: failed, canceled: cancelled };
+    let out = EndpointStatsOut { success: delivered, pending, sending: 0, fail: failed, canceled: cancelled };
     Ok(Answer::json(StatusCode::OK, &out))
 }

@@ -28,8 +28,10 @@ mod event_types;
 mod messages;
 mod operation;
 mod page;
+mod portal;
 mod service;
 mod shape;
+mod tasks;
 mod words;
 
 use std::sync::{Arc, OnceLock};
@@ -54,6 +56,8 @@ pub(crate) fn document() -> OpenApi {
     endpoints::describe(&mut document);
     event_types::describe(&mut document);
     messages::describe(&mut document);
+    tasks::describe(&mut document);
+    portal::describe(&mut document);
     service::describe(&mut document);
     document.finish()
 }

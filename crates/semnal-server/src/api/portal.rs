@@ -14,6 +14,7 @@ use semnal_core::id::ApplicationId;
 use semnal_core::portal::{Capability, Revocation, Revoked, TOKEN_LIFE_MAX};
 use semnal_core::time::UnixMillis;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -28,17 +29,20 @@ use super::messages;
 use super::portal_token::{self, Claims, TOKEN_BYTES_MAX};
 
 /// 1 hour: no token lives shorter (Svix API).
-const EXPIRY_SECONDS_MIN: u64 = 3_600;
+pub(super) const EXPIRY_SECONDS_MIN: u64 = 3_600;
 /// See [`TOKEN_LIFE_MAX`].
-const EXPIRY_SECONDS_MAX: u64 = TOKEN_LIFE_MAX.as_secs();
+pub(super) const EXPIRY_SECONDS_MAX: u64 = TOKEN_LIFE_MAX.as_secs();
 /// 256 characters for the name of a session.
-const SESSION_CHARACTERS_MAX: usize = 256;
+pub(super) const SESSION_CHARACTERS_MAX: usize = 256;
 /// 100 sessions are ended by one request.
-const SESSIONS_MAX: usize = 100;
+pub(super) const SESSIONS_MAX: usize = 100;
 
-#[derive(Serialize)]
-struct AccessOut {
+/// What opens the portal of one application.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AppPortalAccessOut {
+    /// A link with the token behind its `#`.
     url: String,
+    /// A bearer token of that application alone.
     token: String,
 }
 
@@ -123,7 +127,7 @@ pub(crate) async fn access(
     }
     // In the fragment, which browsers do not send: it appears in no log and in no referrer.
     let url = format!("{}/login#key={token}", api.public_url);
-    Ok(Answer::json(StatusCode::OK, &AccessOut { url, token }))
+    Ok(Answer::json(StatusCode::OK, &AppPortalAccessOut { url, token }))
 }
 
 /// `POST /api/v1/auth/logout`: the token that it is called with counts no longer. Keys and the tokens of an organisation

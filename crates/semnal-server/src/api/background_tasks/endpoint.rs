@@ -20,7 +20,7 @@ use super::super::input::{Fields, Given};
 use super::super::time;
 
 /// 500 event types in a selection.
-const EVENT_TYPES_MAX: usize = 500;
+pub(crate) const EVENT_TYPES_MAX: usize = 500;
 
 /// `POST …/endpoint/{endpoint_id}/recover` `{since, until?}` → 202: sends what failed again.
 pub(crate) async fn recover(
@@ -64,12 +64,15 @@ pub(crate) async fn bulk_replay(
     start(&api, &caller, path, idempotency, TaskKind::BulkReplay, finish(fields, selection)).await
 }
 
+/// 0 is a success, 1 pending, 2 a failure, 3 being sent, 4 cancelled (Svix API).
+pub(crate) const STATUS_MAX: u16 = 4;
+
 /// Reads what narrows a selection down.
 fn narrowed(fields: &mut Result<Fields<'_>, ApiError>, selection: Selection) -> Selection {
     let Ok(fields) = fields else { return selection };
     let event_types = fields.names("eventTypes", EVENT_TYPES_MAX, EventTypeName::parse).value();
     let channel = fields.parsed("channel", "invalid_name", Channel::parse).value();
-    let state = match fields.number::<u16>("status", 0..=4) {
+    let state = match fields.number::<u16>("status", 0..=STATUS_MAX) {
         Given::Value(0) => Some(ListedState::Delivered),
         // What is being sent is kept as pending.
         Given::Value(1 | 3) => Some(ListedState::Pending),

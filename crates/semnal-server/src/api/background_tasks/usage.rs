@@ -16,7 +16,7 @@ use super::super::input::Fields;
 use super::endpoint::read_times;
 
 /// 1,000 applications in one request.
-const APPLICATIONS_MAX: usize = 1_000;
+pub(crate) const APPLICATIONS_MAX: usize = 1_000;
 
 /// `POST /stats/usage/app` `{since, until, appIds?}` → 202: how many deliveries each application had.
 pub(crate) async fn applications(

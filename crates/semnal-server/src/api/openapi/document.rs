@@ -110,6 +110,10 @@ fn always_whole(schema: RefOr<Schema>) -> RefOr<Schema> {
             object.required = object.properties.keys().cloned().collect();
             Schema::Object(object).into()
         }
+        RefOr::T(Schema::AllOf(mut all)) => {
+            all.items = all.items.into_iter().map(always_whole).collect();
+            Schema::AllOf(all).into()
+        }
         other => other,
     }
 }
@@ -118,7 +122,8 @@ fn always_whole(schema: RefOr<Schema>) -> RefOr<Schema> {
 fn errors() -> [(&'static str, Response); 10] {
     let problem = |text: &str| error(text, "ErrorOut");
     let key = "The caller is unknown: no key, or one that is mistyped, expired or revoked.";
-    let later = "Nothing was stored; try again after the seconds that `retry-after` says.";
+    let later = "It cannot be done now, and nothing was stored: `storage_full`, `views_building` or `unavailable`. \
+                 Try again after the seconds that `retry-after` says.";
     [
         ("BadRequest", problem("The body is not JSON, or ended too early.").build()),
         ("Unauthorized", problem(key).header("www-authenticate", header("`Bearer`")).build()),

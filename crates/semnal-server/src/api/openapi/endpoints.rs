@@ -7,8 +7,10 @@ use utoipa::openapi::schema::Schema;
 
 use super::super::endpoint_headers::HeadersOut;
 use super::super::endpoint_secrets::{GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, SecretOut};
+use super::super::endpoint_stats::EndpointStatsOut;
 use super::super::endpoints::EndpointOut;
 use super::super::endpoints::fields::{DESCRIPTION_CHARACTERS_MAX, EVENT_TYPES_PER_ENDPOINT_MAX};
+use super::super::messages::MessageOut;
 use super::super::page::Order;
 use super::applications::{with_metadata, with_rate_limit};
 use super::document::Document;
@@ -64,11 +66,46 @@ pub(super) fn describe(document: &mut Document) {
         );
     describe_headers(document);
     describe_secret(document);
+    describe_work(document);
+}
+
+fn describe_work(document: &mut Document) {
+    document
+        .group("Endpoint", "")
+        .add(
+            get("/api/v1/app/{app_id}/endpoint/{endpoint_id}/stats", "v1.endpoint.get-stats", "Count deliveries")
+                .details("Deliveries of messages that were accepted between the two times, both included.")
+                .since_until("28 days before `until` when it is left out.", "Now when it is left out.")
+                .answer::<EndpointStatsOut>(200, "How many there are in each state."),
+        )
+        .add(
+            post(
+                "/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example",
+                "v1.endpoint.send-example",
+                "Send the example of an event type",
+            )
+            .details(
+                "To this endpoint alone, whatever its event types and channels, on the path of real events. An endpoint \
+                 that is paused or disabled holds it.",
+            )
+            .idempotent()
+            .body(
+                Body::whole("EventExampleIn")
+                    .required("eventType", shape::name(), "One of the catalogue that has an example.", "invoice.paid")
+                    .optional_field(
+                        "exampleIndex",
+                        shape::number_from(0),
+                        "Which of the `examples` of its newest schema; `example` of the event type when left out.",
+                    )
+                    .optional_field("payload", shape::any_object(), "Sent instead of the example."),
+            )
+            .answer::<MessageOut<'_>>(200, "The message that was made of it."),
+        );
 }
 
 fn describe_headers(document: &mut Document) {
     const HEADERS: &str = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers";
-    let removed = shape::list(shape::text(0..=HEADER_NAME_BYTES_MAX), 0..=HEADERS_MAX);
+    let removed = shape::any_list(shape::any_text());
     let patched = shape::or_null(header_value());
     document
         .group("Endpoint", "")
@@ -137,7 +174,6 @@ fn fields(body: Body) -> Body {
     let types = || shape::list(shape::name(), 1..=EVENT_TYPES_PER_ENDPOINT_MAX);
     let channels = shape::list(shape::channel(), 1..=CHANNELS_PER_ENDPOINT_MAX);
     let url = shape::with_format(shape::text(1..=URL_BYTES_MAX), "uri");
-    let schedule = shape::with_pattern(shape::any_text(), &schedule_pattern());
     let body = body
         .required("url", url, "Where requests go: http or https.", "https://example.com/hook")
         .optional_field("uid", shape::name(), "A name of your own, usable in place of the id.")
@@ -150,8 +186,9 @@ fn fields(body: Body) -> Body {
         .optional_field("concurrencyLimit", shape::number(1..=u16::MAX.into()), "Requests at once at most.")
         .optional_field(
             "retrySchedule",
-            schedule,
-            "Waits between attempts, separated by commas: `5s,5m,1h`.",
+            schedule(),
+            "Waits between attempts, as a list `[\"5s\", \"5m\"]` or as text `5s,5m`; null means those of the event \
+             type, then of the server.",
         );
     with_metadata(with_rate_limit(body))
 }
@@ -165,10 +202,12 @@ fn new_only(body: Body) -> Body {
     )
 }
 
-/// Waits such as `5s`, separated by commas.
-fn schedule_pattern() -> String {
-    let wait = "[0-9]{1,9}(ms|s|min|m|h|d)";
-    format!("^({wait}(,{wait}){{0,{}}})?$", SCHEDULE_STEPS_MAX - 1)
+/// Waits such as `5s`: a list, or text with commas.
+pub(super) fn schedule() -> Schema {
+    const WAIT: &str = "[0-9]{1,9}(ms|s|min|m|h|d)";
+    let wait = shape::with_pattern(shape::any_text(), &format!("^{WAIT}$"));
+    let text = format!("^({WAIT}(,{WAIT}){{0,{}}})?$", SCHEDULE_STEPS_MAX - 1);
+    shape::either([shape::list(wait, 0..=SCHEDULE_STEPS_MAX), shape::with_pattern(shape::any_text(), &text)])
 }
 
 fn header_name() -> Schema {

@@ -1,10 +1,13 @@
 //! Describes `/api/v1/event-type`.
 
+use utoipa::openapi::schema::Schema;
+
 use super::super::event_types::{
-    DESCRIPTION_CHARACTERS_MAX, EventTypeOut, GROUP_CHARACTERS_MAX, TITLE_CHARACTERS_MAX,
+    DESCRIPTION_CHARACTERS_MAX, EventTypeOut, FEATURE_FLAGS_MAX, GROUP_CHARACTERS_MAX, TITLE_CHARACTERS_MAX,
 };
 use super::super::page::Order;
 use super::document::Document;
+use super::endpoints::schedule;
 use super::operation::{delete, get, patch, post, put};
 use super::shape::{self, Body};
 
@@ -63,7 +66,23 @@ fn fields(body: Body) -> Body {
     .optional_field("groupName", shape::text(1..=GROUP_CHARACTERS_MAX), "What it stands under in lists.")
     .with_default("archived", shape::flag(), "It is not offered any more.")
     .with_default("deprecated", shape::flag(), "It should not be used any more.")
-    .optional_field("featureFlag", shape::name(), "Only shown to those who have this flag.")
+    .optional_field("featureFlags", feature_flags(), "Only shown to those who have one of these flags.")
+    .optional_field(
+        "featureFlag",
+        shape::name(),
+        "One flag, the older form of `featureFlags`; give one of them.",
+    )
     .optional_field("schemas", shape::any_object(), "JSON schemas of its payload, by version.")
+    .with_default(
+        "schemaEnforced",
+        shape::flag(),
+        "Messages whose payload does not satisfy the newest of `schemas` are refused.",
+    )
     .optional_field("example", shape::any_object(), "A payload as it may look.")
+    .optional_field("retrySchedule", schedule(), "Waits between attempts, where the endpoint has none.")
+}
+
+/// Names of feature flags.
+pub(super) fn feature_flags() -> Schema {
+    shape::list(shape::name(), 0..=FEATURE_FLAGS_MAX)
 }

@@ -2,8 +2,11 @@
 
 use semnal_core::endpoint::CHANNELS_PER_MESSAGE_MAX;
 
+use super::super::attempt_headers::AttemptHeadersOut;
 use super::super::attempts::AttemptOut;
 use super::super::attempts::filter::{STATUS_CODE_CLASSES, STATUSES};
+use super::super::destinations::DestinationOut;
+use super::super::endpoint_messages::EndpointMessageOut;
 use super::super::message_in::RETENTION_DAYS;
 use super::super::messages::MessageOut;
 use super::applications;
@@ -12,6 +15,7 @@ use super::operation::{Described, get, post};
 use super::shape::{self, Body};
 
 const PAYLOAD_TOO: &str = "With the payload; `{}` stands for it otherwise.";
+const STATUS: &str = "0 succeeded, 1 pending, 2 failed, 3 being sent.";
 const RESPONSE_TOO: &str = "With the body of the response; empty otherwise.";
 
 pub(super) fn describe(document: &mut Document) {
@@ -42,6 +46,7 @@ pub(super) fn describe(document: &mut Document) {
                 .answer::<MessageOut<'_>>(200, "The message."),
         );
     describe_attempts(document);
+    describe_destinations(document);
 }
 
 fn message() -> Body {
@@ -59,6 +64,11 @@ fn message() -> Body {
         .optional_field("eventId", shape::name(), "An id of your own, unique in the application.")
         .optional_field("channels", channels, "Only endpoints that listen to one of these receive it.")
         .optional_field("payloadRetentionPeriod", shape::number(days), "Days that the payload is kept.")
+        .optional_field(
+            "transformationsParams",
+            shape::any_value(),
+            "For SDKs of Svix: ignored, but for `rawPayload`, which is refused.",
+        )
         .nested("application", application, "Makes the application if its uid, that of the path, is new.")
 }
 
@@ -85,6 +95,15 @@ fn describe_attempts(document: &mut Document) {
             .answer::<AttemptOut>(200, "The attempt."),
         )
         .add(
+            get(
+                "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers",
+                "v1.message-attempt.get-headers",
+                "Get the headers of an attempt",
+            )
+            .details("Credentials and signatures are not shown; their names are under `sensitive`.")
+            .answer::<AttemptHeadersOut<'_>>(200, "What was sent, and what was answered."),
+        )
+        .add(
             post(
                 "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend",
                 "v1.message-attempt.resend",
@@ -95,12 +114,37 @@ fn describe_attempts(document: &mut Document) {
         );
 }
 
+fn describe_destinations(document: &mut Document) {
+    const BY_ENDPOINT: &str = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/msg";
+    const BY_MESSAGE: &str = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint";
+    const EXPANDED: &str = "4 `canceled` for deliveries that were cancelled, which are 2 `fail` otherwise.";
+    document
+        .group("Message Attempt", "")
+        .add(
+            get(BY_ENDPOINT, "v1.message-attempt.list-attempted-messages", "List messages of an endpoint")
+                .page(None)
+                .number_of("status", &STATUSES, STATUS)
+                .between()
+                .channel()
+                .event_types()
+                .flag("with_content", true, PAYLOAD_TOO)
+                .answer_page::<EndpointMessageOut<'_>>("The messages with their state there, newest first."),
+        )
+        .add(
+            get(BY_MESSAGE, "v1.message-attempt.list-attempted-destinations", "List endpoints of a message")
+                .page(None)
+                .flag("expanded_statuses", false, EXPANDED)
+                .answer_page::<DestinationOut<'_>>(
+                    "The endpoints with its state there, oldest endpoint first.",
+                ),
+        );
+}
+
 fn filters(described: Described) -> Described {
-    let status = "0 succeeded, 1 pending, 2 failed, 3 being sent.";
     let class = "Of the answer: 200 is 200 to 299; 0 is no answer.";
     described
         .page(None)
-        .number_of("status", &STATUSES, status)
+        .number_of("status", &STATUSES, STATUS)
         .number_of("status_code_class", &STATUS_CODE_CLASSES, class)
         .channel()
         .event_types()

@@ -133,6 +133,16 @@ impl Described {
         self.query(name, shape::one_of(Type::Integer, allowed), text)
     }
 
+    /// A word out of a set.
+    pub(super) fn word_of(self, name: &str, allowed: &[&str], text: &str) -> Described {
+        self.query(name, shape::one_of(Type::String, allowed), text)
+    }
+
+    /// `since` and `until`.
+    pub(super) fn since_until(self, since: &str, until: &str) -> Described {
+        self.query("since", shape::instant(), since).query("until", shape::instant(), until)
+    }
+
     /// The id or uid of something.
     pub(super) fn id_of(self, name: &str, text: &str) -> Described {
         self.query(name, shape::name(), text)

@@ -122,24 +122,22 @@ impl<'a> Page<'a> {
         let mut html = format!("<h3>Body{optional}</h3>\n");
         let schemas = body.content.values().filter_map(inline).filter_map(|content| content.schema.as_ref());
         for schema in schemas {
-            if let Some(object) = self.object(schema) {
-                html.push_str(&fields(object));
-            }
+            html.push_str(&fields(&self.objects(schema)));
         }
         html
     }
 
-    fn object(&self, schema: &'a RefOr<Schema>) -> Option<&'a Object> {
+    /// Returns the objects that a value is made of: several when it has the fields of another one too.
+    fn objects(&self, schema: &'a RefOr<Schema>) -> Vec<&'a Object> {
         match schema {
-            RefOr::T(Schema::Object(object)) => Some(object),
+            RefOr::T(Schema::Object(object)) => vec![object],
+            RefOr::T(Schema::AllOf(all)) => all.items.iter().flat_map(|it| self.objects(it)).collect(),
             RefOr::Ref(to) => {
-                let schemas = &self.document.components.as_ref()?.schemas;
-                match schemas.get(name_of(&to.ref_location))? {
-                    RefOr::T(Schema::Object(object)) => Some(object),
-                    _ => None,
-                }
+                let schemas = self.document.components.as_ref().map(|it| &it.schemas);
+                let found = schemas.and_then(|all| all.get(name_of(&to.ref_location)));
+                found.map_or_else(Vec::new, |it| self.objects(it))
             }
-            RefOr::T(_) => None,
+            RefOr::T(_) => Vec::new(),
         }
     }
 
@@ -167,9 +165,11 @@ impl<'a> Page<'a> {
             if let Some(text) = description(schema) {
                 html.push_str(&format!("<p>{}</p>\n", prose(text)));
             }
-            match self.object(schema) {
-                Some(object) if !object.properties.is_empty() => html.push_str(&fields(object)),
-                _ => html.push_str(&format!("<p>{}</p>\n", escape(&words(schema)))),
+            let objects = self.objects(schema);
+            if objects.iter().any(|it| !it.properties.is_empty()) {
+                html.push_str(&fields(&objects));
+            } else {
+                html.push_str(&format!("<p>{}</p>\n", escape(&words(schema))));
             }
             html.push_str("</div></details>\n");
         }
@@ -210,11 +210,13 @@ fn parameter_row(it: &Parameter) -> String {
     row(&it.name, required, &format!("{place} · {kind}"), text)
 }
 
-fn fields(object: &Object) -> String {
+fn fields(objects: &[&Object]) -> String {
     let mut html = String::from("<dl>\n");
-    for (name, schema) in &object.properties {
-        let text = description(schema).unwrap_or_default();
-        html.push_str(&row(name, object.required.contains(name), &words(schema), text));
+    for object in objects {
+        for (name, schema) in &object.properties {
+            let text = description(schema).unwrap_or_default();
+            html.push_str(&row(name, object.required.contains(name), &words(schema), text));
+        }
     }
     html.push_str("</dl>\n");
     html

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use semnal_core::name::{CHANNEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX};
 use serde_json::{Map, Value};
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type,
+    AdditionalProperties, AnyOf, Array, KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{RefOr, Required};
 
@@ -68,6 +68,13 @@ pub(super) fn number(range: RangeInclusive<u64>) -> Schema {
     object.into()
 }
 
+/// A whole number without an upper limit of its own.
+pub(super) fn number_from(min: usize) -> Schema {
+    let mut object = Object::with_type(Type::Integer);
+    object.minimum = Some(utoipa::Number::UInt(min));
+    object.into()
+}
+
 /// One of these.
 pub(super) fn one_of<V: Into<Value> + Clone>(kind: Type, values: &[V]) -> Schema {
     let mut object = Object::with_type(kind);
@@ -80,6 +87,18 @@ pub(super) fn list(entry: Schema, entries: RangeInclusive<usize>) -> Schema {
     let mut array = Array::new(entry);
     (array.min_items, array.max_items) = (Some(*entries.start()), Some(*entries.end()));
     Schema::Array(array)
+}
+
+/// A list without a limit of its own.
+pub(super) fn any_list(entry: Schema) -> Schema {
+    Schema::Array(Array::new(entry))
+}
+
+/// What has one of these shapes.
+pub(super) fn either<const N: usize>(shapes: [Schema; N]) -> Schema {
+    let mut any = AnyOf::new();
+    any.items = shapes.into_iter().map(Into::into).collect();
+    Schema::AnyOf(any)
 }
 
 /// An object with names of the client's choice.
@@ -98,21 +117,38 @@ pub(super) fn any_object() -> Schema {
     object.into()
 }
 
+/// Any JSON at all.
+pub(super) fn any_value() -> Schema {
+    Object::with_type(SchemaType::AnyValue).into()
+}
+
+/// Null alone.
+pub(super) fn nothing() -> Schema {
+    Object::with_type(Type::Null).into()
+}
+
 /// The same value, or null.
 pub(super) fn or_null(schema: Schema) -> Schema {
     let widen = |kind: &mut SchemaType| {
-        if let SchemaType::Type(one) = kind {
+        if let SchemaType::Type(one) = kind
+            && *one != Type::Null
+        {
             *kind = [one.clone(), Type::Null].into_iter().collect();
         }
     };
     match schema {
         Schema::Object(mut object) => {
             widen(&mut object.schema_type);
+            object.enum_values.iter_mut().for_each(|values| values.push(Value::Null));
             Schema::Object(object)
         }
         Schema::Array(mut array) => {
             widen(&mut array.schema_type);
             Schema::Array(array)
+        }
+        Schema::AnyOf(mut any) => {
+            any.items.push(nothing().into());
+            Schema::AnyOf(any)
         }
         other => other,
     }
@@ -128,6 +164,10 @@ pub(super) fn described(schema: Schema, text: &str) -> Schema {
         Schema::Array(mut array) => {
             array.description = Some(text.to_owned());
             Schema::Array(array)
+        }
+        Schema::AnyOf(mut any) => {
+            any.description = Some(text.to_owned());
+            Schema::AnyOf(any)
         }
         other => other,
     }
@@ -201,9 +241,9 @@ impl Body {
         self.put(name, described(or_null(shape), text))
     }
 
-    /// A field that is a body of its own.
+    /// A field that is a body of its own, or null.
     pub(super) fn nested(self, name: &str, inner: Body, text: &str) -> Body {
-        self.put(name, described(inner.schema(), text))
+        self.put(name, described(or_null(inner.schema()), text))
     }
 
     fn put(mut self, name: &str, shape: Schema) -> Body {

@@ -25,6 +25,8 @@ pub(super) fn description(schema: &RefOr<Schema>) -> Option<&str> {
         RefOr::T(Schema::Object(object)) => object.description.as_deref(),
         RefOr::T(Schema::Array(array)) => array.description.as_deref(),
         RefOr::T(Schema::OneOf(one)) => one.description.as_deref(),
+        RefOr::T(Schema::AnyOf(any)) => any.description.as_deref(),
+        RefOr::T(Schema::AllOf(all)) => all.description.as_deref(),
         _ => None,
     }
 }

@@ -77,6 +77,7 @@ pub(super) struct Named {
     application: String,
     endpoint: String,
     message: String,
+    task: String,
 }
 
 impl Named {
@@ -86,9 +87,13 @@ impl Named {
         let application = world.get(app).await.expect(200)["id"].as_str().unwrap().to_owned();
         let endpoint = world.endpoint(app, json!({})).await;
         let message = world.message(app, json!({})).await;
-        let event_type = json!({"name": "shop.opened", "description": ""});
+        // What the examples of bodies name.
+        let event_type = json!({"name": "invoice.paid", "description": "", "example": {"invoice": 17}});
         world.post("/api/v1/event-type", event_type).await.expect(201);
-        Named { world, application, endpoint, message }
+        let since = json!({"since": "2023-01-31T12:00:00Z"});
+        let started = world.post(&format!("{app}/endpoint/{endpoint}/recover"), since).await.expect(202);
+        let task = started["id"].as_str().unwrap().to_owned();
+        Named { world, application, endpoint, message, task }
     }
 
     /// Fills a path. A new kind of id must be given something to name.
@@ -99,8 +104,8 @@ impl Named {
             ("{endpoint_id}", &self.endpoint),
             ("{msg_id}", &self.message),
             ("{attempt_id}", "atmpt_none"),
-            ("{task_id}", "qtask_none"),
-            ("{event_type_name}", "shop.opened"),
+            ("{task_id}", &self.task),
+            ("{event_type_name}", "invoice.paid"),
         ] {
             filled = filled.replace(part, name);
         }
@@ -188,8 +193,8 @@ async fn a_handler_asks_for_the_fields_and_parameters_that_are_described() {
         expected.extend(it.query().into_iter().map(|(name, _)| format!("query.{name}")));
         assert_eq!(expected, asked::end(), "left: described, right: asked for, by {} {}", it.method, it.path);
     }
-    assert!(bodies > 8, "{bodies} operations with a body");
+    assert!(bodies > 15, "{bodies} operations with a body");
     asked::begin();
-    named.world.delete("/api/v1/event-type/shop.opened").await.expect(204);
+    named.world.delete("/api/v1/event-type/invoice.paid").await.expect(204);
     assert_eq!(asked::end(), BTreeSet::from(["query.expunge".to_owned()]));
 }
