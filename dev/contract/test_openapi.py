@@ -32,6 +32,9 @@ def document_file(server, key, receiver, tmp_path_factory) -> Path:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             things = doomed if method == "delete" else kept
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                if "eventType" in content.get("example", {}):
+                    content["example"]["eventType"] = things.event_type["name"]
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "path":
                     real = {"type": "string", "enum": things.names_of(parameter["name"], path)}

@@ -19,6 +19,12 @@ from waiting import wait_for
 REFUSED = {401, 403, 404}
 # An application's users may read the event types of their organisation, as with Svix.
 SHARED_BY_APPLICATIONS = ("/api/v1/event-type",)
+# Of these there is one in the whole server; an event type's name is known in every organisation that has one of it.
+UNIQUE_PARTS = ("{app_id}", "{task_id}")
+LOGOUT = "/api/v1/auth/logout"
+# Fields of bodies that name things of others, and those that look like it and do not.
+NAMING_FIELDS = {"appIds"}
+TEXTS_OF_THE_CALLER = {"eventId", "sessionId", "sessionIds"}
 
 
 @dataclass
@@ -55,6 +61,21 @@ def application_of(server, token: str) -> str:
     return made.json["id"]
 
 
+def logged_out(victim: Victim) -> str:
+    token = victim.portal_token(victim.application["id"])
+    client = RawClient(victim.server.port, token)
+    assert client.get(f"/api/v1/app/{victim.application['id']}").status == 200
+    assert client.send("POST", LOGOUT).status == 204
+    return token
+
+
+def expired_session(victim: Victim) -> str:
+    token = victim.portal_token(victim.application["id"], sessionId="old")
+    ended = victim.client.post(f"/api/v1/auth/app/{victim.application['id']}/expire-all", {"sessionIds": ["old"]})
+    assert ended.status == 204, ended.body
+    return token
+
+
 def expired_key(server) -> str:
     done = server.command("keys", "create", "--name", "expired", "--expires", "1ms")
     assert done.returncode == 0, done.stderr
@@ -88,6 +109,10 @@ CALLERS = {
         tokens.organisation_token(tokens.new_organisation_id()), w.default
     ),
     "token of another application": lambda w: w.neighbour(),
+    "portal token of another application": lambda w: w.portal_neighbour(),
+    "portal token of another application that only reads": lambda w: w.portal_neighbour(readOnly=True),
+    "portal token that was logged out": lambda w: Caller(logged_out(w.default), w.default),
+    "portal token whose session was ended": lambda w: Caller(expired_session(w.default), w.default),
 }
 
 
@@ -108,6 +133,12 @@ class World:
         token = tokens.application_token(self.organisation, own)
         return Caller(token, self.of_organisation, is_known=True, own_application=own, shares_event_types=True)
 
+    def portal_neighbour(self, **asked) -> Caller:
+        """The same with a token as the portal's people get it."""
+        own = application_of(self.server, tokens.organisation_token(self.organisation))
+        token = self.of_organisation.portal_token(own, **asked)
+        return Caller(token, self.of_organisation, is_known=True, own_application=own, shares_event_types=True)
+
 
 @pytest.fixture(scope="module")
 def world(server, key, organisation, of_default, of_organisation):
@@ -121,13 +152,14 @@ def test_nobody_gets_across(world, who):
     client = RawClient(world.server.port, caller.token)
     before = victim.stored()
     swept = 0
-    for method, path, operation in victim.operations():
+    # A token that may log out is of no use after that.
+    for method, path, operation in sorted(victim.operations(), key=lambda it: it[1] == LOGOUT):
         for target in targets(caller, method, path):
             body = example(operation)
             answer = client.send(method, target, None if body is None else json.dumps(body).encode())
             judge(caller, f"{who}: {method} {target}", path, operation, answer, f"{target} {json.dumps(body)}")
             swept += 1
-    assert swept > 30
+    assert swept > 80
     assert victim.stored() == before, f"{who} changed something"
 
 
@@ -154,7 +186,7 @@ def judge(caller: Caller, what: str, path: str, operation: dict, answer: Answer,
         assert answer.status in (200, 204), (what, answer.status)
     elif not caller.is_known:
         assert answer.status == 401, (what, answer.status, answer.body[:300])
-    elif "{app_id}" in path:
+    elif any(part in path for part in UNIQUE_PARTS):
         assert answer.status in REFUSED, (what, answer.status, answer.body[:300])
     else:
         # What is the caller's own organisation's: done there, or refused to an application's token.
@@ -166,15 +198,61 @@ def judge(caller: Caller, what: str, path: str, operation: dict, answer: Answer,
 def test_the_sweep_would_see_a_way_across(world):
     """The control: with the victim's own token the same sweep finds everything."""
     victim = world.of_organisation
-    found = [
-        path
-        for method, path, _ in victim.operations()
-        if method == "GET" and "{app_id}" in path and victim.client.get(filled(victim, path)).status == 200
-    ]
-    assert len(found) >= 9, found
-    seen = b"".join(victim.client.get(filled(victim, path)).body for path in found)
+    answers = {
+        path: victim.client.get(filled(victim, path))
+        for method, path, operation in victim.operations() if method == "GET" and operation.get("security") != []
+    }
+    refused = {path: answer.status for path, answer in answers.items() if answer.status != 200}
+    assert not refused and len(answers) >= 19, (refused, len(answers))
+    seen = b"".join(answer.body for answer in answers.values())
     for secret in victim.known_only_here:
         assert secret.encode() in seen, secret
+
+
+@pytest.fixture(scope="module")
+def bystanders(world, receiver):
+    """Those who have one of everything themselves: in another organisation, and in another application of the same."""
+    foreign = tokens.organisation_token(tokens.new_organisation_id())
+    near = tokens.organisation_token(world.organisation)
+    return [Victim(world.server, foreign, receiver, "foreigner"), Victim(world.server, near, receiver, "neighbour")]
+
+
+def test_an_id_in_a_query_leads_to_nobody_else(world, bystanders):
+    """With paths of the caller's own, and the victim's id as a filter."""
+    victim = world.of_organisation
+    asked = 0
+    for bystander in bystanders:
+        for method, path, operation in victim.operations():
+            names = [it["name"] for it in operation.get("parameters", []) if it["in"] == "query"]
+            for name in filter(lambda it: it.endswith("_id"), names):
+                own = filled(bystander, path)
+                for foreign in victim.names_of(name, path):
+                    answer = bystander.client.send(method, f"{own}?{name}={foreign}")
+                    assert answer.status == 404 or (answer.status == 200 and answer.json["data"] == []), answer
+                    asked += 1
+                mine = bystander.client.send(method, f"{own}?{name}={bystander.names_of(name, path)[0]}")
+                assert mine.json["data"], "the filter finds what is the caller's own"
+    assert asked >= 4
+
+
+def test_an_id_in_a_body_leads_to_no_other_organisation(world, bystanders):
+    victim, stranger = world.of_organisation, bystanders[0]
+    found = set()
+    for method, path, operation in victim.operations():
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        if schema is None:
+            continue
+        fields = victim.document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]["properties"]
+        naming = {name for name in fields if name.endswith(("Id", "Ids"))} - TEXTS_OF_THE_CALLER
+        for name in naming:
+            found.add(name)
+            theirs, own = victim.application["id"], stranger.application["id"]
+            target = filled(stranger, path)
+            sent = {**example(operation), name: [theirs]}
+            assert stranger.client.send(method, target, json.dumps(sent).encode()).status == 422
+            answer = stranger.client.send(method, target, json.dumps({**sent, name: [own, theirs]}).encode())
+            assert answer.status == 202 and answer.json["unresolvedAppIds"] == [theirs], answer.body
+    assert found == NAMING_FIELDS, "a new field that names things: say here what may be named with it"
 
 
 def test_a_part_of_a_path_that_nobody_can_name_fails(world):

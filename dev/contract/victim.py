@@ -6,6 +6,8 @@ from raw_http import RawClient
 from refusals import Stored
 from waiting import wait_for
 
+# Before anything that a victim sends.
+LONG_AGO = "2023-01-31T12:00:00Z"
 METHODS = ("get", "put", "post", "patch", "delete", "head")
 
 
@@ -13,6 +15,7 @@ class Victim:
     """Makes the things with `token`; `mark` keeps those of several victims apart."""
 
     def __init__(self, server, token: str, receiver, mark: str):
+        self.server = server
         self.client = RawClient(server.port, token)
         self.document = RawClient(server.port, None).get("/openapi.json").json
         self.mark = f"only-{mark}-knows"
@@ -28,19 +31,30 @@ class Victim:
         )
         event = {"eventType": f"type.{mark}", "eventId": f"event-{self.mark}", "payload": {"known": self.mark}}
         self.message = self._made(f"{base}/msg", event, 202)
-        self.event_type = self._made(
-            "/api/v1/event-type", {"name": f"type.{mark}", "description": self.catalogue_mark}, 201
-        )
+        in_catalogue = {"name": f"type.{mark}", "description": self.catalogue_mark, "example": {"n": 17}}
+        self.event_type = self._made("/api/v1/event-type", in_catalogue, 201)
         attempts = wait_for(
             lambda: self.client.get(f"{base}/attempt/msg/{self.message['id']}").json["data"], "attempt"
         )
         self.attempt = attempts[0]
+        self.task = self._task(f"{base}/endpoint/{self.endpoint['id']}/recover")
         self.secret = self.client.get(f"{base}/endpoint/{self.endpoint['id']}/secret").json["key"]
 
     def _made(self, path: str, value: Any, status: int) -> dict:
         answer = self.client.post(path, value)
         assert answer.status == status, (path, answer.status, answer.body)
         return answer.json
+
+    def _task(self, path: str) -> dict:
+        """Work on the endpoint that has come to its end: what is stored about it stays the same."""
+        one = f"/api/v1/background-task/{self._made(path, {'since': LONG_AGO}, 202)['id']}"
+        return wait_for(lambda: (it := self.client.get(one).json)["status"] == "finished" and it, "end of the task")
+
+    def portal_token(self, application: str, **asked: Any) -> str:
+        """A token for one application, as its people get them."""
+        token = self._made(f"/api/v1/auth/app-portal-access/{application}", asked, 200)["token"]
+        self.server.secrets.append(token)
+        return token
 
     def names_of(self, part: str, path: str) -> list[str]:
         """What a part of a path can name. A new kind of part must be given something here."""
@@ -50,6 +64,7 @@ class Victim:
             "msg_id": [self.message["id"], self.message["eventId"]],
             "attempt_id": [self.attempt["id"]],
             "event_type_name": [self.event_type["name"]],
+            "task_id": [self.task["id"]],
         }
         assert part in known, f"nothing is known that {{{part}}} in {path} could name; make one in victim.py"
         return known[part]
@@ -57,8 +72,8 @@ class Victim:
     @property
     def known_only_here(self) -> list[str]:
         """What no answer to anybody else may have."""
-        ids = [self.application["id"], self.endpoint["id"], self.message["id"], self.attempt["id"]]
-        return [*ids, self.secret, self.mark]
+        things = [self.application, self.endpoint, self.message, self.attempt, self.task]
+        return [*(thing["id"] for thing in things), self.secret, self.mark]
 
     def operations(self):
         """Yields (method, path, operation) of the document."""
@@ -71,6 +86,7 @@ class Victim:
         base = f"/api/v1/app/{self.application['id']}"
         endpoint = f"{base}/endpoint/{self.endpoint['id']}"
         others = [f"{endpoint}/secret", f"{endpoint}/headers", f"{base}/attempt/msg/{self.message['id']}"]
+        others += ["/api/v1/background-task", f"{base}/msg/{self.message['id']}/endpoint"]
         return Stored(self.client).lists, [self.client.get(path).body for path in others]
 
 
