@@ -37,6 +37,8 @@ class Victim:
             lambda: self.client.get(f"{base}/attempt/msg/{self.message['id']}").json["data"], "attempt"
         )
         self.attempt = attempts[0]
+        # Names that a test adds, by the part of a path.
+        self.more_names: dict[str, list[str]] = {}
         self.task = self._task(f"{base}/endpoint/{self.endpoint['id']}/recover")
         self.secret = self.client.get(f"{base}/endpoint/{self.endpoint['id']}/secret").json["key"]
 
@@ -67,7 +69,7 @@ class Victim:
             "task_id": [self.task["id"]],
         }
         assert part in known, f"nothing is known that {{{part}}} in {path} could name; make one in victim.py"
-        return known[part]
+        return known[part] + self.more_names.get(part, [])
 
     @property
     def known_only_here(self) -> list[str]:
