@@ -121,7 +121,7 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
     guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
 }
 
-/// Those that need a key. [`openapi`] describes each of them.
+/// Those that need a key. [`openapi`] describes each of them, but for those of the control socket.
 fn guarded_routes(trust: Trust) -> Routes {
     let mut routes = Routes::default();
     routes
