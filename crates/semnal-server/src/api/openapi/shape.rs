@@ -85,7 +85,8 @@ pub(super) fn one_of<V: Into<Value> + Clone>(kind: Type, values: &[V]) -> Schema
 /// A list of so many entries.
 pub(super) fn list(entry: Schema, entries: RangeInclusive<usize>) -> Schema {
     let mut array = Array::new(entry);
-    (array.min_items, array.max_items) = (Some(*entries.start()), Some(*entries.end()));
+    array.min_items = Some(*entries.start()).filter(|min| *min > 0);
+    array.max_items = Some(*entries.end());
     Schema::Array(array)
 }
 

@@ -60,8 +60,10 @@ fn object_words(object: &Object) -> String {
 
 fn kind(object: &Object) -> String {
     if let Some(values) = &object.enum_values {
+        // Null is said at the end.
+        let values = values.iter().filter(|value| !value.is_null());
         let values: Vec<String> =
-            values.iter().map(|value| value.to_string().trim_matches('"').to_owned()).collect();
+            values.map(|value| value.to_string().trim_matches('"').to_owned()).collect();
         return values.join(" | ");
     }
     let date_time = |format: &SchemaFormat| matches!(format, SchemaFormat::KnownFormat(it) if *it == utoipa::openapi::KnownFormat::DateTime);
