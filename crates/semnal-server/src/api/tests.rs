@@ -46,7 +46,7 @@ pub(super) const START: i64 = 1_700_000_000_000;
 pub(super) const JWT_SECRET: &[u8] = b"a secret of the tests and of nobody else";
 
 /// A server without a network.
-pub(super) struct World {
+pub(crate) struct World {
     pub api: Arc<ApiState>,
     pub disk: MemoryDisk,
     pub now: Arc<AtomicI64>,
@@ -96,7 +96,7 @@ impl Answered {
 }
 
 impl World {
-    pub(super) async fn new() -> World {
+    pub(crate) async fn new() -> World {
         World::with(|_| {}).await
     }
 

@@ -133,7 +133,10 @@ fn read_grant(row: &Row<'_>) -> Result<PortalGrant, StoreError> {
     Ok(PortalGrant {
         application: ApplicationId(Key(application)),
         capabilities: capabilities.split_whitespace().map(parse).collect::<Result<_, _>>()?,
-        feature_flags: flags.as_deref().map(|text| text.split_whitespace().map(flag).collect()).transpose()?,
+        feature_flags: flags
+            .as_deref()
+            .map(|text| text.split_whitespace().map(flag).collect())
+            .transpose()?,
         fingerprint: row.get(5)?,
         issued: row.get::<_, Option<i64>>(6)?.map(Key),
         session: row.get(7)?,
