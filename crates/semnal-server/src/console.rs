@@ -13,9 +13,9 @@
 //! 3. `templates/things.html`: `{% extends "layout.html" %}`, `{% import "ui.html" as ui %}`, the blocks `title` and
 //!    `content`. Everything on a page is made of the macros of `ui.html` (all of them are shown at `/components`).
 //! 4. A route below in [`router`]. A form posts to a path of its own, starts with `{{ ui::form_token(page) }}`, is read by
-//!    the extractor [`form::Form`], and its handler ends with `page.redirect("/things", Flash::good("things-saved"))`.
+//!    the extractor [`form::Form`], and its handler ends with `page.redirect("/things", Flash::good(key))`.
 //! 5. Texts: `locales/en/things.ftl` and `locales/ro/things.ftl`, named in `FILES` of [`language`]; in templates
-//!    `page.t("key")`, `page.n("key", count)`, `page.s("key", "name", value)`. Tests find what lacks or is not used.
+//!    `page.t(key)`, `page.n(key, count)`, `page.s(key, variable, value)`. Tests find what lacks or is not used.
 //! 6. Icons: a `<symbol id="…">` in `assets/icons.svg`, 20 px, no fill; `{{ ui::icon(page, "…") }}`.
 //! 7. Styles: a file in `assets/css/`, named in `STYLE` of [`assets`]; no `style` attributes, the policy forbids them.
 //! 8. A link or form with `data-swap` is fetched by the script and replaces the content; without it the page loads.

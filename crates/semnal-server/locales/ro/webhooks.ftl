@@ -7,7 +7,7 @@ webhooks-url = URL destinație
 webhooks-event = Eveniment declanșator
 webhooks-all-events = Toate evenimentele
 webhooks-day = Ultimele 24 de ore
-webhooks-success = Reușite
+webhooks-success = { $percent } % OK
 webhooks-last = Ultima livrare
 webhooks-never = niciodată
 webhooks-integration = Integrare
@@ -17,6 +17,7 @@ webhooks-pause-title = Pui { $name } în pauză?
 webhooks-pause-text = Nu i se trimite nimic până când îl reiei. Evenimentele lui sunt păstrate și trimise atunci.
 webhooks-paused = { $name } este în pauză. Evenimentele lui sunt păstrate până când îl reiei.
 webhooks-resumed = { $name } este activ. Se trimite ce a fost păstrat.
+webhooks-not-paused = { $name } este dezactivat și nu a fost pus în pauză. Reia-l întâi sau lasă-l așa.
 webhooks-troubled = { $count ->
     [one] Un webhook are nevoie de ajutor: eșuează mereu sau a fost dezactivat din cauza asta.
     [few] { $count } webhook-uri au nevoie de ajutor: eșuează mereu sau au fost dezactivate din cauza asta.

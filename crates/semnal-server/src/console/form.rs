@@ -29,11 +29,6 @@ impl Form {
     pub(crate) fn get(&self, name: &str) -> &str {
         self.raw(name).trim()
     }
-
-    /// Returns every value of a field, such as of boxes that are checked.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
-    }
 }
 
 impl FromRequest<Arc<Console>> for Form {

@@ -48,6 +48,9 @@ pub(super) struct ProblemView {
     pub(super) advice: String,
 }
 
+/// 9 characters of an id: its prefix and some that differ.
+const SHORT_ID_CHARACTERS: usize = 9;
+
 /// How many; templates hand over references.
 pub(crate) trait Count {
     /// Returns the number.
@@ -104,6 +107,12 @@ impl Page {
     /// Returns a text with any variables.
     pub(crate) fn put_together(&self, key: &str, values: &[(&str, Value)]) -> String {
         self.texts.put_together(key, values)
+    }
+
+    /// Returns the first characters of an id, enough to tell it from others nearby.
+    pub(crate) fn short_id(&self, id: &str) -> String {
+        let start: String = id.chars().take(SHORT_ID_CHARACTERS).collect();
+        if start.len() < id.len() { format!("{start}…") } else { start }
     }
 
     /// Writes a number in the manner of the language.

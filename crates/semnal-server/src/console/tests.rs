@@ -315,16 +315,16 @@ async fn programs_are_answered_by_the_api_and_people_by_pages() {
         Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap()
     };
     assert_eq!(browser.send(ask("/healthz", "text/html")).await.status, StatusCode::OK);
-    for (path, accept, status) in [
-        ("/api/v1/app", "text/html", 401),
-        ("/api/nothing", "text/html", 401),
-        ("/nothing", "*/*", 401),
-        ("/nothing", "text/html,*/*", 404),
-    ] {
+    for (path, accept, status) in
+        [("/api/v1/app", "text/html", 401), ("/api/v1/nothing", "text/html", 404), ("/nothing", "*/*", 404)]
+    {
         let seen = browser.send(ask(path, accept)).await;
         assert_eq!(seen.status, status, "{path} {accept}");
-        assert_eq!(seen.body.starts_with('{'), status == 401, "{path} {accept}: {}", seen.body);
+        assert!(seen.body.starts_with('{'), "{path} {accept}: {}", seen.body);
     }
+    let seen = browser.send(ask("/nothing", "text/html,*/*")).await;
+    assert_eq!(seen.status, 404);
+    assert!(seen.body.starts_with("<!doctype html>"), "{}", seen.body);
 }
 
 #[tokio::test]
@@ -346,4 +346,78 @@ async fn a_fragment_is_the_content_without_the_frame() {
     assert!(!seen.body.contains("<html") && seen.body.contains("<h1>"), "{}", seen.body);
     let request = Request::get("/webhooks").header("x-fragment", "content").body(Body::empty()).unwrap();
     assert_eq!(browser.send(request).await.status, StatusCode::UNAUTHORIZED, "the script goes to the login");
+}
+
+#[tokio::test]
+async fn the_token_of_a_portal_opens_its_application_until_it_is_revoked() {
+    let mut browser = Browser::new().await;
+    browser.sign_up().await;
+    browser.cookies.clear();
+    let made = |uid: &str| serde_json::json!({ "name": uid, "uid": uid });
+    for uid in ["shop", "other"] {
+        browser.world.post("/api/v1/app", made(uid)).await.expect(201);
+    }
+    let there = |uid: &str| format!("/api/v1/app/{uid}/endpoint");
+    let mut ids = Vec::new();
+    for uid in ["shop", "other"] {
+        let body = serde_json::json!({ "url": format!("https://{uid}.example/") });
+        let it = browser.world.post(&there(uid), body).await.expect(201);
+        ids.push(it["id"].as_str().unwrap().to_owned());
+    }
+    let access = "/api/v1/auth/app-portal-access/shop";
+    let answer = browser.world.post(access, serde_json::json!({ "readOnly": true })).await.expect(200);
+    let key = answer["token"].as_str().unwrap().to_owned();
+    assert_eq!(
+        browser.post("/login/portal", "/login", &[("key", "appsk_x.y")]).await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(browser.post("/login/portal", "/login", &[("key", &key)]).await.to, "/webhooks");
+    let body = browser.get("/webhooks").await.body;
+    assert!(body.contains("shop.example") && !body.contains("other.example"), "{body}");
+    let page = browser.get("/webhooks?app=other").await.body;
+    assert!(!page.contains("other.example"), "the query leads nowhere else");
+    let token = token_in(&page);
+    let pause = |id: &str| format!("/webhooks/{id}/pause");
+    let theirs = browser.post_with(&pause(&ids[0]), &token, &[]).await;
+    assert_eq!(theirs.status, StatusCode::FORBIDDEN, "read only");
+    browser.world.post("/api/v1/auth/app/shop/expire-all", serde_json::json!({})).await.expect(204);
+    assert_eq!(browser.get("/webhooks").await.to, "/login?back=%2Fwebhooks");
+}
+
+#[tokio::test]
+async fn a_portal_does_not_reach_webhooks_of_others() {
+    let mut browser = Browser::new().await;
+    let mut ids = Vec::new();
+    for uid in ["shop", "other"] {
+        browser.world.post("/api/v1/app", serde_json::json!({ "name": uid, "uid": uid })).await.expect(201);
+        let body = serde_json::json!({ "url": "https://example.com/" });
+        let it = browser.world.post(&format!("/api/v1/app/{uid}/endpoint"), body).await.expect(201);
+        ids.push(it["id"].as_str().unwrap().to_owned());
+    }
+    let answer =
+        browser.world.post("/api/v1/auth/app-portal-access/shop", serde_json::json!({})).await.expect(200);
+    browser.post("/login/portal", "/login", &[("key", answer["token"].as_str().unwrap())]).await;
+    let token = token_in(&browser.get("/webhooks").await.body);
+    let pause = |id: &str| format!("/webhooks/{id}/pause");
+    assert_eq!(browser.post_with(&pause(&ids[0]), &token, &[]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.post_with(&pause(&ids[1]), &token, &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.get(&pause("ep_000000000000000000000000000")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_disabled_webhook_keeps_its_reason_when_somebody_pauses_it() {
+    let mut browser = Browser::new().await;
+    browser.sign_up().await;
+    browser.world.post("/api/v1/app", serde_json::json!({ "name": "x", "uid": "x" })).await.expect(201);
+    let body = serde_json::json!({ "url": "https://example.com/", "disabled": true });
+    let it = browser.world.post("/api/v1/app/x/endpoint", body).await.expect(201);
+    let id = it["id"].as_str().unwrap().to_owned();
+    let token = token_in(&browser.get("/").await.body);
+    browser.post_with(&format!("/webhooks/{id}/pause"), &token, &[]).await;
+    let page = browser.get("/webhooks").await.body;
+    assert!(page.contains("class=\"flash bad\""), "{page}");
+    let path = format!("/api/v1/app/x/endpoint/{id}");
+    assert_eq!(browser.world.get(&path).await.expect(200)["disabled"], true);
+    browser.post_with(&format!("/webhooks/{id}/resume"), &token, &[]).await;
+    assert_eq!(browser.world.get(&path).await.expect(200)["disabled"], false);
 }

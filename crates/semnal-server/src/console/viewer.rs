@@ -7,11 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use semnal_core::account::{Session, SessionOwner};
-use semnal_core::application::{Application, EventType};
+use semnal_core::application::Application;
 use semnal_core::configuration::Configuration;
 use semnal_core::endpoint::Endpoint;
 use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind, OrganisationId, UserId};
-use semnal_core::name::EventTypeName;
 use semnal_core::portal::{Capability, IssuedToken};
 use semnal_core::time::UnixMillis;
 
@@ -28,7 +27,6 @@ pub(crate) struct Viewer {
     pub(crate) name: String,
     only: Option<ApplicationId>,
     capabilities: BTreeSet<Capability>,
-    feature_flags: Option<BTreeSet<EventTypeName>>,
 }
 
 impl Viewer {
@@ -46,7 +44,6 @@ impl Viewer {
                     name: user.name.clone(),
                     only: None,
                     capabilities: Capability::ALL.into(),
-                    feature_flags: None,
                 })
             }
             SessionOwner::Portal(grant) => {
@@ -64,7 +61,6 @@ impl Viewer {
                     name: String::new(),
                     only: Some(application.id),
                     capabilities: grant.capabilities.clone(),
-                    feature_flags: grant.feature_flags.clone(),
                 })
             }
         }
@@ -72,7 +68,7 @@ impl Viewer {
 
     /// Tells whether the viewer sees one application only, by its portal.
     pub(crate) fn is_portal(&self) -> bool {
-        self.only.is_some()
+        self.user.is_none()
     }
 
     /// Grants something.
@@ -94,12 +90,6 @@ impl Viewer {
     /// [`Problem::Forbidden`] for a portal.
     pub(crate) fn manages(&self) -> Result<(), Problem> {
         if self.is_portal() { Err(Problem::Forbidden) } else { Ok(()) }
-    }
-
-    /// Tells whether an event type is shown to this viewer.
-    pub(crate) fn sees(&self, it: &EventType) -> bool {
-        let Some(flags) = &self.feature_flags else { return true };
-        it.feature_flags.is_empty() || !it.feature_flags.is_disjoint(flags)
     }
 
     /// Returns the applications that the viewer sees, oldest first.

@@ -183,27 +183,39 @@ pub(super) async fn ask_pause(signed: Signed, Path(id): Path<String>) -> Result<
     page.html(&PauseView { name: name(endpoint), id, page: page.clone() })
 }
 
-/// `POST /webhooks/{endpoint}/pause`: its deliveries are held from now on.
+/// `POST /webhooks/{endpoint}/pause`: its deliveries are held from now on. One that is disabled stays so: its reason
+/// would be lost.
 pub(super) async fn pause(signed: Signed, Path(id): Path<String>, _: Form) -> Result<Response, Problem> {
-    let name = set_state(&signed, id, EndpointState::Paused).await?;
-    Ok(signed.page.redirect("/webhooks", &Flash::good("webhooks-paused").about(&name)))
+    let (name, before) = set_state(&signed, id, EndpointState::Paused).await?;
+    let flash = match before {
+        EndpointState::Disabled(_) => Flash::bad("webhooks-not-paused"),
+        EndpointState::Active | EndpointState::Paused => Flash::good("webhooks-paused"),
+    };
+    Ok(signed.page.redirect("/webhooks", &flash.about(&name)))
 }
 
 /// `POST /webhooks/{endpoint}/resume`: it is sent to again, first what was held.
 pub(super) async fn resume(signed: Signed, Path(id): Path<String>, _: Form) -> Result<Response, Problem> {
-    let name = set_state(&signed, id, EndpointState::Active).await?;
+    let (name, _) = set_state(&signed, id, EndpointState::Active).await?;
     Ok(signed.page.redirect("/webhooks", &Flash::good("webhooks-resumed").about(&name)))
 }
 
-async fn set_state(signed: &Signed, id: String, state: EndpointState) -> Result<String, Problem> {
+/// Puts a webhook into a state; returns its name and the state before.
+async fn set_state(
+    signed: &Signed,
+    id: String,
+    state: EndpointState,
+) -> Result<(String, EndpointState), Problem> {
     let (page, viewer) = (&signed.page, signed.viewer.clone());
     viewer.may(Capability::ManageEndpoint)?;
     let (ids, now) = (page.console.api.store.ids().clone(), page.now);
     page.change(move |configuration| {
         let (found, _) = viewer.endpoint(configuration, &ids, &id)?;
-        let changed = Endpoint { state, updated_at: now, ..(**found).clone() };
-        let name = name(&changed);
-        Ok((vec![Change::PutEndpoint(Box::new(changed))], name))
+        let before = found.state;
+        let stays = state == EndpointState::Paused && matches!(before, EndpointState::Disabled(_));
+        let changed = (!stays).then(|| Endpoint { state, updated_at: now, ..(**found).clone() });
+        let changes = changed.map(|it| Change::PutEndpoint(Box::new(it)));
+        Ok((changes.into_iter().collect(), (name(found), before)))
     })
     .await
 }
