@@ -57,7 +57,7 @@ pub(crate) struct World {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(crate) struct Answered {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -69,7 +69,7 @@ impl Answered {
     }
 
     /// Returns the JSON of an answer with this status.
-    pub(super) fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{:?}", self.body);
         if self.body.is_empty() { Value::Null } else { self.json() }
     }
@@ -217,11 +217,11 @@ impl World {
         self.call_as(&self.key, method, path, body).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answered {
+    pub(crate) async fn get(&self, path: &str) -> Answered {
         self.call("GET", path, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: Value) -> Answered {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answered {
         self.call("POST", path, Some(body)).await
     }
 
