@@ -54,6 +54,10 @@ test("the list has the state, the numbers of the day and the last delivery of ea
   assert.match(await page.locator(".banner").innerText(), /needs? a hand/);
   await page.context().close();
   await everyWay(site, "/webhooks", "webhooks", cookies);
+  const whole = await site.visit("/webhooks", { lang: "ro", cookies });
+  const room = await whole.locator(".table-wrap").evaluate((it) => it.clientWidth - it.scrollWidth);
+  assert.equal(room, 0, "every column is in sight at 1280 px");
+  await whole.context().close();
 });
 
 test("a webhook is paused in a dialog and resumed in its row, and each is announced", async () => {
