@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::account::{AccountChange, Accounts};
 use crate::application::{ApiKey, Application, EventType, Organisation};
 use crate::endpoint::Endpoint;
 use crate::id::{ApiKeyId, ApplicationId, EndpointId, Key, OrganisationId};
@@ -30,6 +31,7 @@ pub struct Configuration {
     revocations: HashMap<ApplicationId, Arc<Revocations>>,
     keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
     key_digests: HashMap<[u8; 32], ApiKeyId>,
+    accounts: Arc<Accounts>,
 }
 
 /// One change of the configuration.
@@ -55,6 +57,8 @@ pub enum Change {
     Revoke(Revocation),
     /// Removes a revocation that refuses nothing any more.
     ForgetRevocation(ApplicationId, Key),
+    /// Changes who may use the console; no message goes anywhere else for it.
+    Account(Box<AccountChange>),
 }
 
 /// Why a change does not fit the configuration.
@@ -112,6 +116,11 @@ impl Configuration {
                     Arc::make_mut(all).forget(*position);
                 }
             }
+            Change::Account(change) => {
+                Arc::make_mut(&mut self.accounts).apply(change);
+                // Messages that were matched before it are matched well.
+                return Ok(());
+            }
         }
         self.version += 1;
         Ok(())
@@ -156,6 +165,7 @@ impl Configuration {
             self.application_uids.remove(&(old.organisation, uid.clone()));
         }
         self.revocations.remove(&id);
+        Arc::make_mut(&mut self.accounts).forget_application(id);
         if old.is_operational() {
             self.operational.remove(&old.organisation);
         }
@@ -311,6 +321,11 @@ impl Configuration {
     /// Returns the API key with this SHA-256, whether it is still valid or not.
     pub fn key_by_digest(&self, digest: &[u8; 32]) -> Option<&Arc<ApiKey>> {
         self.keys.get(self.key_digests.get(digest)?)
+    }
+
+    /// Returns who may use the console.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Returns every API key, oldest first.

@@ -68,6 +68,8 @@ typed_keys! {
     ApiKeyId;
     /// Key of a background task.
     TaskId;
+    /// Key of a user of the console.
+    UserId;
 }
 
 impl ApplicationId {

@@ -1,6 +1,7 @@
 //! The pure rules of Semnal. No IO, async, clock, randomness, SQL or HTTP: what needs one of them takes its
 //! result as an argument.
 
+pub mod account;
 pub mod address;
 pub mod application;
 pub mod attempt;

@@ -12,6 +12,7 @@ mod auth;
 mod background_tasks;
 mod body;
 pub(crate) mod control;
+pub(crate) mod control_users;
 mod destinations;
 mod endpoint_headers;
 mod endpoint_messages;
@@ -36,7 +37,7 @@ mod portal_token;
 mod query;
 mod send_example;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time;
 mod token;
 
@@ -52,8 +53,8 @@ use semnal_core::endpoint_url::UrlRules;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
-pub(crate) use auth::Trust;
-use error::ApiError;
+pub(crate) use auth::{Trust, portal_of};
+pub(crate) use error::ApiError;
 pub(crate) use payload_check::SchemaCache;
 
 use crate::configuration::SignatureKind;
@@ -206,6 +207,8 @@ fn control_routes(routes: &mut Routes) {
         .at("/control/verify", get(control::get_verify))
         .at("/control/views", get(control::get_views))
         .at("/control/views/rebuild", post(control::post_views_rebuild))
+        .at("/control/users", get(control_users::get))
+        .at("/control/users/reset", post(control_users::post_reset))
         .at("/control/status", get(control::get_status));
 }
 

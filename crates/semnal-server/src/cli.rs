@@ -7,6 +7,7 @@ mod keys;
 mod reference;
 mod send;
 mod show;
+mod users;
 pub(crate) mod verify;
 pub(crate) mod views;
 
@@ -79,6 +80,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// List the users of the console, or let one set a new password
+    #[command(subcommand)]
+    Users(users::UsersCommand),
     /// Send an event
     #[command(after_help = "Example:\n  semnal send invoice.paid --data '{\"id\":1}' --id order-1-paid")]
     Send(send::SendArguments),
@@ -167,6 +171,7 @@ fn dispatch(context: &Context, command: Command) -> End {
         Command::Serve(arguments) => serve(context, &arguments),
         Command::Demo => in_runtime(2, demo::demo(context)),
         Command::Keys(command) => in_runtime(1, keys::keys(context, command)),
+        Command::Users(command) => in_runtime(1, users::users(context, command)),
         Command::Send(arguments) => in_runtime(1, send::send(context, arguments)),
         Command::Trigger(arguments) => in_runtime(1, send::trigger(context, arguments)),
         Command::Verify => in_runtime(2, verify::verify(context)),
@@ -240,6 +245,9 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
         let (address, data) = (server.address, context.data_dir.display());
         tracing::info!("semnal is ready: API at http://{address}/api/v1, data in {data}");
         tracing::info!("next: semnal keys create --name mine; then semnal trigger payment_received");
+        if let Some(link) = &server.welcome {
+            tracing::info!(link, "first start: set the password of the console, within 24 hours, at {link}");
+        }
         match server.run_to_end(signals).await {
             Ok(()) => End::Success,
             Err(error) => End::Failed(error.to_string()),

@@ -7,6 +7,7 @@
 mod stream;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,10 @@ impl Default for ListenerLimits {
     }
 }
 
+/// The address at the other end of a request's TCP connection, as an extension of the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Where connections come from.
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -117,8 +122,11 @@ pub(crate) async fn serve(
         let (router, shutdown) = (router.clone(), shutdown.clone());
         tasks.spawn(async move {
             match stream {
-                Accepted::Tcp(stream) => serve_connection(stream, router, limits, shutdown).await,
-                Accepted::Unix(stream) => serve_connection(stream, router, limits, shutdown).await,
+                Accepted::Tcp(stream) => {
+                    let peer = stream.peer_addr().ok().map(|it| Peer(it.ip()));
+                    serve_connection(stream, peer, router, limits, shutdown).await;
+                }
+                Accepted::Unix(stream) => serve_connection(stream, None, router, limits, shutdown).await,
             }
             drop(place);
         });
@@ -152,13 +160,21 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve_connection<S>(stream: S, router: Router, limits: ListenerLimits, shutdown: CancellationToken)
-where
+async fn serve_connection<S>(
+    stream: S,
+    peer: Option<Peer>,
+    router: Router,
+    limits: ListenerLimits,
+    shutdown: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let progress = Arc::new(Progress::default());
     let stream = TimedStream::new(stream, progress.clone(), limits.head_timeout, limits.idle_timeout);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let (mut router, progress) = (router.clone(), progress.clone());
         Box::pin(async move {
             let busy = progress.begin();

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod configuration;
+mod console;
 mod control_client;
 mod keys;
 mod listener;

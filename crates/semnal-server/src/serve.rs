@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{self, ApiState, Limits, Trust};
 use crate::configuration::Settings;
+use crate::console::{self, Console};
 use crate::listener::{self, ListenerLimits};
 use crate::seed;
 use crate::tasks::TaskRunner;
@@ -54,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) store: Store,
     pub(crate) engine: Engine,
+    /// Where the first user sets a password, while there is none.
+    pub(crate) welcome: Option<String>,
     shutdown: CancellationToken,
     /// The listeners and their connections.
     listeners: TaskTracker,
@@ -120,6 +123,7 @@ impl Server {
         engine.run(store.clone());
         seed::seed(&store, now()).await?;
         let state = Arc::new(api_state(settings, &store, address, policy, url_rules));
+        let welcome = welcome_link(&state).await?;
         let shutdown = CancellationToken::new();
         let listeners = TaskTracker::new();
         run_tasks(&store, &engine, &shutdown, &listeners);
@@ -128,9 +132,13 @@ impl Server {
         let served = [(listener::Listener::Tcp(listener), Trust::Network), (control, Trust::ControlSocket)];
         for (listener, trust) in served {
             let router = api::router(state.clone(), trust);
+            let router = match trust {
+                Trust::Network => console::router(Console::new(state.clone(), settings.dev, None), router),
+                Trust::ControlSocket => router,
+            };
             tasks.spawn(listener::serve(listener, router, limits, shutdown.clone(), tasks.clone()));
         }
-        Ok(Server { address, store, engine, shutdown, listeners, _directory: directory })
+        Ok(Server { address, store, engine, welcome, shutdown, listeners, _directory: directory })
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.
@@ -166,6 +174,15 @@ fn run_tasks(store: &Store, engine: &Engine, shutdown: &CancellationToken, track
         runner.run(shutdown).await;
         guard.disarm();
     });
+}
+
+/// Returns where the first user sets a password. A store that cannot be written now still serves what it has.
+async fn welcome_link(state: &ApiState) -> Result<Option<String>, ServeError> {
+    match console::links::first(&state.store, state.now()).await {
+        Ok(path) => Ok(path.map(|path| format!("{}{path}", state.public_url))),
+        Err(api::ApiError::StorageFull) => Ok(None),
+        Err(_) => Err(StoreError::Stopped.into()),
+    }
 }
 
 fn now() -> UnixMillis {

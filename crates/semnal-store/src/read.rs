@@ -186,6 +186,14 @@ impl Reader {
 
 /// Lists and counts, from the views where there are any.
 impl Reader {
+    /// Returns every endpoint that has failed and not succeeded since, and since when.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub fn failing(&self) -> Result<Vec<(EndpointId, Failing)>, StoreError> {
+        self.source().failing()
+    }
+
     /// Lists messages of an application.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! `WAL` with `synchronous=FULL`: under simulated power cuts `NORMAL` lost about 550 acknowledged rows a time, FULL
 //! none (DESIGN 4). No secondary index on what is written before an answer.
 
+mod accounts;
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
 pub(crate) mod health;

@@ -295,6 +295,26 @@ fn with_key(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
     Ok(Caller { organisation: key.organisation, kind: Kind::Key(key.clone()) })
 }
 
+/// When a token was issued, and the session id in it.
+pub(crate) struct Issue {
+    pub issued: Option<Key>,
+    pub session: Option<String>,
+}
+
+/// Returns what the token of a portal opens, for a session in the console.
+///
+/// # Errors
+/// 401 for a token that opens nothing.
+pub(crate) fn portal_of(api: &ApiState, text: &str) -> Result<(Arc<Portal>, Issue), ApiError> {
+    let claims = portal_token::verify(text, api.store.token_key(), api.now())?;
+    match with_portal_token(api, text)?.kind {
+        Kind::Application(portal) => {
+            Ok((portal, Issue { issued: Some(claims.issued), session: claims.session }))
+        }
+        _ => Err(ApiError::Internal),
+    }
+}
+
 fn with_portal_token(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
     let claims = portal_token::verify(text, api.store.token_key(), api.now())?;
     let configuration = api.store.configuration();

@@ -47,7 +47,7 @@ pub(super) const START: i64 = 1_700_000_000_000;
 pub(super) const JWT_SECRET: &[u8] = b"a secret of the tests and of nobody else";
 
 /// A server without a network.
-pub(super) struct World {
+pub(crate) struct World {
     pub api: Arc<ApiState>,
     pub disk: MemoryDisk,
     pub now: Arc<AtomicI64>,
@@ -58,7 +58,7 @@ pub(super) struct World {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(crate) struct Answered {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -70,7 +70,7 @@ impl Answered {
     }
 
     /// Returns the JSON of an answer with this status.
-    pub(super) fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{:?}", self.body);
         if self.body.is_empty() { Value::Null } else { self.json() }
     }
@@ -97,7 +97,7 @@ impl Answered {
 }
 
 impl World {
-    pub(super) async fn new() -> World {
+    pub(crate) async fn new() -> World {
         World::with(|_| {}).await
     }
 
@@ -218,11 +218,11 @@ impl World {
         self.call_as(&self.key, method, path, body).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answered {
+    pub(crate) async fn get(&self, path: &str) -> Answered {
         self.call("GET", path, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: Value) -> Answered {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answered {
         self.call("POST", path, Some(body)).await
     }
 

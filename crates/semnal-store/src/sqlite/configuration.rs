@@ -13,7 +13,7 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::signature::Secret;
 use semnal_core::time::UnixMillis;
 
-use super::revocations;
+use super::{accounts, revocations};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -25,6 +25,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
         Change::DeleteApplication(id) => {
             connection.execute("delete from endpoint where application = ?1", [id.0.0])?;
             revocations::delete_all(connection, *id)?;
+            accounts::delete_of_application(connection, *id)?;
             connection.execute("delete from application where key = ?1", [id.0.0])?;
             Ok(())
         }
@@ -42,6 +43,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
         Change::PutApiKey(it) => put_api_key(connection, it),
         Change::Revoke(it) => revocations::put(connection, it),
         Change::ForgetRevocation(_, position) => revocations::delete(connection, *position),
+        Change::Account(it) => accounts::write(connection, it),
     }
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn load(connection: &Connection, vault: &Vault) -> Result<Configurati
         Ok(())
     })?;
     revocations::load(connection, &mut all)?;
+    accounts::load(connection, &mut all)?;
     let mut configuration = Configuration::default();
     for change in &all {
         configuration.apply(change)?;

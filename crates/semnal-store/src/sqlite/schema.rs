@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -220,6 +220,39 @@ create table failing (
 ) strict;
 
 alter table event_type add column schedule text;
+";
+
+/// Users of the console, their sessions (a person's, or with `application` those of a portal), and the links that set
+/// a password. Texts of cookies and links are kept as SHA-256.
+const ACCOUNTS: &str = "
+create table console_user (
+    key integer primary key,
+    organisation integer not null,
+    name text not null,
+    password text not null,
+    created_at integer not null,
+    updated_at integer not null
+) strict;
+
+create table console_session (
+    digest blob primary key,
+    user integer,
+    application integer,
+    capabilities text,
+    feature_flags text,
+    fingerprint blob,
+    issued integer,
+    portal_session text,
+    created_at integer not null,
+    seen_at integer not null,
+    expires_at integer not null
+) strict, without rowid;
+
+create table password_link (
+    digest blob primary key,
+    user integer,
+    expires_at integer not null
+) strict, without rowid;
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.

@@ -74,7 +74,15 @@ fn last_configuration_key(configuration: &Configuration) -> Key {
         .map(|a| a.id.0)
         .collect::<Vec<_>>();
     let revocation = configuration.last_revocation();
-    organisations.chain(endpoints).chain(keys).chain(applications).chain(revocation).max().unwrap_or_default()
+    let users = configuration.accounts().users().map(|it| it.id.0);
+    organisations
+        .chain(endpoints)
+        .chain(keys)
+        .chain(applications)
+        .chain(revocation)
+        .chain(users)
+        .max()
+        .unwrap_or_default()
 }
 
 /// Starts the views beside a journal on disk, and lets the readers see them.

@@ -381,6 +381,7 @@ impl Writer {
                 return Ok(Err(error));
             }
         }
+        batch.changed |= !changes.is_empty();
         for change in changes {
             self.journal.write(Write::Change(Box::new(change)))?;
         }
@@ -391,7 +392,6 @@ impl Writer {
         if !deleted.is_empty() {
             self.cut(batch, deleted, now)?;
         }
-        batch.changed |= next.version != before.version;
         batch.configuration = Arc::new(next);
         self.announce_changes(batch, &before, &touched, now)?;
         self.forget_failing(batch, &before, &touched);

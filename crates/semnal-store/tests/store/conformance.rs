@@ -17,6 +17,7 @@ macro_rules! on_every_backend {
     )*};
 }
 
+mod accounts;
 mod append;
 mod changes;
 mod cuts;

@@ -1,0 +1,24 @@
+# Logging in, and setting a password.
+login-title = Log in
+login-name = Name or e-mail
+login-password = Password
+login-submit = Log in
+login-forgotten = Forgot the password? On the server run
+login-first-start = Nobody has set a password yet. The server printed a one-time link for that when it started; open it.
+login-name-missing = Enter your name or e-mail address.
+login-password-missing = Enter your password.
+login-wrong = Name and password do not fit together.
+login-out = You are logged out.
+welcome-title = Welcome to Semnal
+welcome-text = Choose how you log in to the console from now on.
+welcome-reset-title = Set a new password
+welcome-reset-text = For { $name }. Your other sessions end.
+welcome-name = Name or e-mail
+welcome-name-hint = You log in with it. It is sent to nobody.
+welcome-name-missing = Enter a name or an e-mail address.
+welcome-name-long = Use at most { $count } characters, on one line.
+welcome-password = Password
+welcome-password-hint = At least { $count } characters. Several words are easy to remember.
+welcome-password-short = Use at least { $count } characters.
+welcome-password-long = Use at most { $count } characters.
+welcome-submit = Set the password and log in

@@ -1,0 +1,24 @@
+# Conectarea și setarea parolei.
+login-title = Conectare
+login-name = Nume sau e-mail
+login-password = Parolă
+login-submit = Conectare
+login-forgotten = Ai uitat parola? Pe server rulează
+login-first-start = Nimeni nu a setat încă o parolă. La pornire, serverul a afișat un link de unică folosință pentru asta; deschide-l.
+login-name-missing = Scrie numele sau adresa de e-mail.
+login-password-missing = Scrie parola.
+login-wrong = Numele și parola nu se potrivesc.
+login-out = Te-ai deconectat.
+welcome-title = Bun venit la Semnal
+welcome-text = Alege cum te conectezi la consolă de acum înainte.
+welcome-reset-title = Setează o parolă nouă
+welcome-reset-text = Pentru { $name }. Celelalte sesiuni ale tale se încheie.
+welcome-name = Nume sau e-mail
+welcome-name-hint = Cu el te conectezi. Nu este trimis nimănui.
+welcome-name-missing = Scrie un nume sau o adresă de e-mail.
+welcome-name-long = Folosește cel mult { $count } de caractere, pe un singur rând.
+welcome-password = Parolă
+welcome-password-hint = Cel puțin { $count } caractere. Mai multe cuvinte se țin minte ușor.
+welcome-password-short = Folosește cel puțin { $count } caractere.
+welcome-password-long = Folosește cel mult { $count } de caractere.
+welcome-submit = Setează parola și conectează-te
