@@ -97,7 +97,8 @@ impl Server {
         let address = listener.local_addr().unwrap_or(settings.listen);
         let tasks = TaskTracker::new();
         let policy = policy(settings, address);
-        let url_rules = UrlRules { https_only: settings.https_only, localhost_names: settings.dev };
+        let url_rules =
+            UrlRules { https_only: settings.https_only, localhost_names: settings.dev, bins: None };
         let transport = Transport::new(TransportOptions {
             resolver: Resolver::system(),
             dialer: Dialer::Tcp,

@@ -43,7 +43,7 @@ pub(super) async fn check_url(context: &Context, arguments: CheckUrlArguments) -
         Ok(settings) => settings,
         Err(end) => return end,
     };
-    let url = UrlRules { https_only: settings.https_only, localhost_names: settings.dev };
+    let url = UrlRules { https_only: settings.https_only, localhost_names: settings.dev, bins: None };
     let rules = Rules { url, policy: crate::serve::policy(&settings, settings.listen) };
     if let Some(file) = &arguments.file {
         return check_file(&rules, file, context.json);
