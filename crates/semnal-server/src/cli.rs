@@ -57,6 +57,9 @@ struct ServeArguments {
     /// Address and port of the API [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Address and port of the request bins, or none [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS")]
+    bin_listen: Option<String>,
     /// Open loopback to deliveries, for development
     #[arg(long)]
     dev: bool,
@@ -208,6 +211,9 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
     if let Some(listen) = &arguments.listen {
         flags.insert("listen", listen.clone());
     }
+    if let Some(listen) = &arguments.bin_listen {
+        flags.insert("bin_listen", listen.clone());
+    }
     if arguments.dev {
         flags.insert("dev", "true".to_owned());
     }
@@ -234,6 +240,9 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
         }
         let (address, data) = (server.address, context.data_dir.display());
         tracing::info!("semnal is ready: API at http://{address}/api/v1, data in {data}");
+        if let Some(address) = server.bin_address {
+            tracing::info!("request bins listen at http://{address}");
+        }
         tracing::info!("next: semnal keys create --name mine; then semnal trigger payment_received");
         match server.run_to_end(signals).await {
             Ok(()) => End::Success,

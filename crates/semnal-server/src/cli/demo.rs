@@ -49,7 +49,11 @@ pub(super) async fn demo(context: &Context) -> End {
         Err(error) => return End::Failed(format!("no temporary directory can be made: {error}")),
     };
     // Settings of this machine do not reach the demo: it looks the same everywhere.
-    let flags = BTreeMap::from([("listen", "127.0.0.1:0".to_owned()), ("dev", "true".to_owned())]);
+    let flags = BTreeMap::from([
+        ("listen", "127.0.0.1:0".to_owned()),
+        ("bin_listen", "none".to_owned()),
+        ("dev", "true".to_owned()),
+    ]);
     let settings = Values::gather(&flags, |_| None, None, directory.path()).and_then(|v| v.settings());
     let settings = match settings {
         Ok(settings) => settings,
