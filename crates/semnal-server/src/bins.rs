@@ -7,6 +7,8 @@
 mod body;
 mod connection;
 mod reply;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::net::SocketAddr;

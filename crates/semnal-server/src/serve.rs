@@ -140,7 +140,7 @@ impl Server {
         let served = [(listener::Listener::Tcp(listener), Trust::Network), (control, Trust::ControlSocket)];
         for (listener, trust) in served {
             let router = api::router(state.clone(), trust);
-            tasks.spawn(listener::serve(listener, router, limits, shutdown.clone(), tasks.clone()));
+            listeners.spawn(listener::serve(listener, router, limits, shutdown.clone(), listeners.clone()));
         }
         Ok(Server { address, bin_address, store, bins, engine, shutdown, listeners, _directory: directory })
     }
