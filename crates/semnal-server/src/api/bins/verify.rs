@@ -112,8 +112,8 @@ fn verdict(it: &CapturedRequest, verifier: &Verifier, secret: Option<&Secret>) -
 fn reason(error: VerifyError) -> &'static str {
     match error {
         VerifyError::BadTimestamp => "bad_timestamp",
-        VerifyError::TooOld { .. } => "too_old",
-        VerifyError::TooNew { .. } => "too_new",
+        VerifyError::TooOld { .. } => "timestamp_too_old",
+        VerifyError::TooNew { .. } => "timestamp_too_new",
         VerifyError::NoMatch => "no_match",
     }
 }
