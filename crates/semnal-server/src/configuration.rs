@@ -77,6 +77,11 @@ pub(crate) const KEYS: &[Key] = &[
         "how long a bin lives after its last use and keeps a request, 1m to 3650d; units ms, s, m, h, d",
     ),
     key("bin_requests_max", "1000", "requests that a bin keeps, 1 to 100000; the oldest go"),
+    key(
+        "bin_total_bytes_max",
+        "1073741824",
+        "bytes that all bins keep, 1048576 to 1099511627776; the oldest requests of the largest bin go first",
+    ),
     key("bin_body_bytes_max", "1048576", "bytes of a captured body that are kept, 1024 to 16777216"),
     key("worker_threads", "0", "threads that serve requests and deliveries; 0 means one per core"),
     Key {
@@ -155,6 +160,7 @@ pub(crate) struct Settings {
     pub(crate) bin_public_url: Option<String>,
     pub(crate) bin_lifetime: Duration,
     pub(crate) bin_requests_max: u64,
+    pub(crate) bin_total_bytes_max: u64,
     pub(crate) bin_body_bytes_max: usize,
     pub(crate) worker_threads: usize,
     pub(crate) jwt_secret: Option<Vec<u8>>,
@@ -232,6 +238,9 @@ impl Values {
             })?,
             bin_requests_max: self
                 .read("bin_requests_max", |v| v.parse().ok().filter(|n| (1..=100_000).contains(n)))?,
+            bin_total_bytes_max: self.read("bin_total_bytes_max", |v| {
+                v.parse().ok().filter(|bytes| (1_048_576..=1_099_511_627_776).contains(bytes))
+            })?,
             bin_body_bytes_max: self.read("bin_body_bytes_max", |v| {
                 v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
             })?,

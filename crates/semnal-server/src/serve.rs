@@ -195,6 +195,7 @@ impl BinSide {
         let limits = BinLimits {
             lifetime: settings.bin_lifetime,
             requests_max: settings.bin_requests_max,
+            total_bytes_max: settings.bin_total_bytes_max,
             ..BinLimits::default()
         };
         let bins = Bins::beside(opened, directory, limits).map_err(|error| {

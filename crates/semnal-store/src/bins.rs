@@ -42,6 +42,8 @@ pub const LIFETIME_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
 pub const REQUESTS_MAX_DEFAULT: u64 = 1_000;
 /// 64 MiB of requests in a bin; the oldest go.
 pub const BIN_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+/// 1 GiB of requests in all bins together, unless told otherwise: a flood must not fill the disk of the journal.
+pub const TOTAL_BYTES_MAX_DEFAULT: u64 = 1_024 * 1_024 * 1_024;
 /// 4,096 permits wait for the writer at most; a command takes one, and one more per 16 KiB that it brings, so that at
 /// most 64 MiB wait.
 const QUEUE_PERMITS: usize = 4_096;
@@ -59,11 +61,18 @@ pub struct BinLimits {
     pub requests_max: u64,
     /// How many bytes a bin keeps; its newest request stays whatever its size.
     pub bytes_max: u64,
+    /// How many bytes all bins keep; the oldest requests of the largest bin go first.
+    pub total_bytes_max: u64,
 }
 
 impl Default for BinLimits {
     fn default() -> BinLimits {
-        BinLimits { lifetime: LIFETIME_DEFAULT, requests_max: REQUESTS_MAX_DEFAULT, bytes_max: BIN_BYTES_MAX }
+        BinLimits {
+            lifetime: LIFETIME_DEFAULT,
+            requests_max: REQUESTS_MAX_DEFAULT,
+            bytes_max: BIN_BYTES_MAX,
+            total_bytes_max: TOTAL_BYTES_MAX_DEFAULT,
+        }
     }
 }
 

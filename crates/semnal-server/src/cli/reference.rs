@@ -52,6 +52,7 @@ const GROUPS: &[Group] = &[
             entry("bin_public_url", None, "URL"),
             entry("bin_lifetime", None, DURATION),
             entry("bin_requests_max", None, "requests"),
+            entry("bin_total_bytes_max", None, "bytes"),
             entry("bin_body_bytes_max", None, "bytes"),
         ],
     },

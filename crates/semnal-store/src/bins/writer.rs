@@ -164,11 +164,12 @@ impl Writer {
         if let Some(now) = sweep {
             self.sweep(now, touched)?;
         }
-        for id in touched.iter() {
-            self.hold_limits(*id)?;
-            if let Some(state) = self.directory.get(*id) {
-                self.backend.write(Write::Tally(state))?;
-            }
+        for id in touched.clone() {
+            self.hold_limits(id)?;
+        }
+        self.hold_total(touched)?;
+        for state in touched.iter().filter_map(|id| self.directory.get(*id)) {
+            self.backend.write(Write::Tally(state))?;
         }
         self.backend.commit()
     }
@@ -278,6 +279,21 @@ impl Writer {
         self.drop_oldest(bin, |tally, _| {
             tally.requests > requests_max || (tally.bytes > bytes_max && tally.requests > 1)
         })
+    }
+
+    /// Deletes the oldest requests of the largest bins as long as all together hold too much.
+    fn hold_total(&mut self, touched: &mut BTreeSet<BinId>) -> Result<(), StoreError> {
+        loop {
+            let total: u64 = self.directory.iter().map(|it| it.tally.bytes).sum();
+            let Some(excess) = total.checked_sub(self.limits.total_bytes_max).filter(|it| *it > 0) else {
+                return Ok(());
+            };
+            let largest =
+                self.directory.iter().filter(|it| it.tally.requests > 1).max_by_key(|it| it.tally.bytes);
+            let Some((id, held)) = largest.map(|it| (it.bin.id, it.tally.bytes)) else { return Ok(()) };
+            touched.insert(id);
+            self.drop_oldest(id, |tally, _| tally.requests > 1 && tally.bytes + excess > held)?;
+        }
     }
 
     /// Deletes requests from the old end of a bin as long as `too_much` says so of what it holds and when the oldest

@@ -85,7 +85,8 @@ impl BinWorld {
 
     fn new(disk: Disk) -> BinWorld {
         let clock = Arc::new(AtomicI64::new(START.0));
-        let limits = BinLimits { lifetime: LIFETIME, requests_max: 20, bytes_max: 100_000 };
+        let limits =
+            BinLimits { lifetime: LIFETIME, requests_max: 20, bytes_max: 100_000, total_bytes_max: 150_000 };
         let (bins, directory) = open(&disk, &clock, limits);
         BinWorld { disk, clock, limits, directory, bins }
     }

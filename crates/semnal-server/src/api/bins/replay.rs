@@ -77,7 +77,7 @@ impl ReplayIn {
             fields.problem("headers", "wrong_length", msg);
         }
         let text = fields.typed::<String>("body", "text").value().map(String::into_bytes);
-        let bytes = fields.parsed("bodyBase64", "invalid_base64", |text| STANDARD.decode(text)).value();
+        let bytes = fields.parsed("bodyBase64", "invalid_encoding", |text| STANDARD.decode(text)).value();
         fields.finish()?;
         Ok(ReplayIn {
             url: url.ok_or(ApiError::Internal)?,

@@ -133,7 +133,7 @@ fn headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
 
 fn response_body(fields: &mut Fields<'_>) -> Option<Vec<u8>> {
     let text = fields.typed::<String>("body", "text").value().map(String::into_bytes);
-    let bytes = fields.parsed("bodyBase64", "invalid_base64", |text| STANDARD.decode(text)).value();
+    let bytes = fields.parsed("bodyBase64", "invalid_encoding", |text| STANDARD.decode(text)).value();
     let body = match (text, bytes) {
         (Some(text), Some(bytes)) if text != bytes => {
             let msg = "differs from \"bodyBase64\", which is another form of it; give one of them";

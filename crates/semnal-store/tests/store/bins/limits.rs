@@ -11,6 +11,7 @@ on_both! {
     the_oldest_requests_go_when_a_bin_has_too_many,
     the_oldest_requests_go_when_a_bin_has_too_many_bytes,
     a_request_that_is_too_large_for_its_bin_stays_until_the_next_one,
+    the_largest_bin_gives_way_when_all_together_hold_too_much,
     a_bin_goes_when_nothing_has_used_it,
     a_bin_goes_at_the_time_that_was_set,
     a_request_goes_when_it_is_too_old_also_from_a_bin_in_use,
@@ -46,6 +47,23 @@ async fn a_request_that_is_too_large_for_its_bin_stays_until_the_next_one(world:
     world.capture(&bin, "x").await;
     assert_eq!(world.numbers(&bin).await, [3]);
     assert!(world.tally(&bin).await.bytes < 200);
+}
+
+async fn the_largest_bin_gives_way_when_all_together_hold_too_much(world: BinWorld) {
+    let (large, small) = (world.bin("large").await, world.bin("small").await);
+    world.capture(&small, &"x".repeat(20_000)).await;
+    let (third, fourth) = (world.bin("third").await, world.bin("fourth").await);
+    for _ in 0..6 {
+        world.capture(&large, &"x".repeat(15_000)).await;
+    }
+    world.capture(&third, &"x".repeat(20_000)).await;
+    world.capture(&fourth, &"x".repeat(40_000)).await;
+    assert_eq!(world.numbers(&large).await, [6, 5, 4, 3]);
+    for bin in [&small, &third, &fourth] {
+        assert_eq!(world.numbers(bin).await, [1]);
+    }
+    let world = world.restart().await;
+    assert_eq!(world.tally(&large).await.requests, 4);
 }
 
 async fn a_bin_goes_when_nothing_has_used_it(world: BinWorld) {
