@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 /// A request that is about to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
-    /// When its head had arrived.
+    /// When it had arrived, as far as it came.
     pub received_at: UnixMillis,
     /// Who sent it.
     pub remote: SocketAddr,

@@ -116,7 +116,7 @@ pub enum HeaderRefused {
 }
 
 /// What frames the answer, or is ours.
-const FRAMING: [&str; 12] = [
+const FRAMING: [&str; 11] = [
     "connection",
     "content-length",
     "content-type",
@@ -128,7 +128,6 @@ const FRAMING: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
     "x-content-type-options",
-    "content-encoding",
 ];
 
 /// What sets cookies, policies, credentials, reports or another place for the origin.

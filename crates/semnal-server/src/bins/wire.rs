@@ -81,20 +81,22 @@ impl Wire {
         lines_max: usize,
         until: Instant,
     ) -> io::Result<HeadRead> {
-        let mut seen = 0;
+        // What was looked at is not looked at again: a client may send byte by byte.
+        let (mut seen, mut line_ends) = (0, 0);
         loop {
             while seen == 0 && matches!(self.unread().first(), Some(b'\r' | b'\n')) {
                 self.take(1);
             }
-            if let Some(end) = head_end(self.unread(), seen) {
-                let too_large = end > bytes_max || lines(&self.unread()[..end]) > lines_max + 2;
-                let head = self.take(end.min(bytes_max)).to_vec();
+            let end = head_end(self.unread(), seen);
+            let reached = end.unwrap_or(self.unread().len());
+            line_ends += self.unread().get(seen..reached).map_or(0, lines);
+            seen = reached;
+            // The request line and the empty line are no headers.
+            let too_large = reached > bytes_max || line_ends > lines_max + 2;
+            if too_large || end.is_some() {
+                let head = self.take(reached.min(bytes_max)).to_vec();
                 return Ok(if too_large { HeadRead::TooLarge(head) } else { HeadRead::Whole(head) });
             }
-            if self.unread().len() > bytes_max || lines(self.unread()) > lines_max + 2 {
-                return Ok(HeadRead::TooLarge(self.take(bytes_max).to_vec()));
-            }
-            seen = self.unread().len();
             match self.more(until).await? {
                 More::Some => {}
                 end => return Ok(HeadRead::Unfinished(self.take(usize::MAX / 2).to_vec(), end)),

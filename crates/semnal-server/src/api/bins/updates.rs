@@ -67,7 +67,9 @@ pub(crate) async fn get(
     params.finish()?;
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let watch = bins.bins.watch(id).ok_or_else(|| ApiError::not_found("request bin", &bin))?;
-    let after = last_event.or(after).unwrap_or(watch.borrow().last_number);
+    let last = watch.borrow().last_number;
+    // A number that was not given out yet is one of another bin that had the same uid.
+    let after = last_event.or(after).map_or(last, |after: u32| after.min(last));
     let until = Instant::now() + STREAM_LIMIT;
     let listening = Listening { api: api.clone(), bin: id, watch, after, updated_at: None, until };
     let body = Streamed::new(listening, |it: Listening| Box::pin(it.next()));
