@@ -1,8 +1,8 @@
 //! The bins and what they catch, in a file of their own (`bins.db`) with threads of their own: a stranger's flood never
 //! touches the journal, and a damaged file never stops a delivery.
 //!
-//! One thread writes; everything that waits becomes one transaction, and an answer is given after its commit with fsync
-//! ([`writer`]). Bins are few and live in memory ([`directory`]); requests are read from the file by threads that only
+//! One thread writes (`bins/writer.rs`); everything that waits becomes one transaction, and an answer is given after its
+//! commit with fsync. Bins are few and live in memory ([`directory`]); requests are read from the file by threads that only
 //! read. The numbers of a bin's requests grow for ever, so that a number is a place from which a stream can go on.
 
 mod backend;
