@@ -75,7 +75,7 @@ enum Command {
     Serve(ServeArguments),
     /// Show the whole path of an event in a terminal, on a temporary data directory and free ports
     #[command(
-        after_help = "Exit code 0 only if the receiver caught a request whose signature verifies.\n\nExample:\n  semnal demo --json"
+        after_help = "Exit code 0 only if the request bin caught a request whose signature verifies.\n\nExample:\n  semnal demo --json"
     )]
     Demo,
     /// Make, list and revoke API keys
