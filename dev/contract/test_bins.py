@@ -1,9 +1,11 @@
 """Request bins of the real binary: bytes, crashes, deliveries without any network opened."""
 
 import base64
+import contextlib
 import gzip
 import json
 import random
+import sqlite3
 import subprocess
 import time
 
@@ -18,6 +20,7 @@ from waiting import wait_for
 REQUESTS = 1_000
 SEED = 20_261_124
 STOP_AT_ONCE_SECONDS = 5
+SLOW_ANSWER_MS = 1_500
 GET = b"GET /%s HTTP/1.1\r\nhost: b\r\n\r\n"
 
 
@@ -186,6 +189,20 @@ def test_a_damaged_file_of_bins_stops_no_delivery(own_server, receiver, path):
     receiver.wait(path, 1)
 
 
+def test_a_file_of_bins_from_a_later_version_stops_nothing_else(own_server, receiver, path):
+    client = client_of(own_server.start())
+    own_server.stop()
+    with contextlib.closing(sqlite3.connect(own_server.data_directory / "bins.db")) as bins:
+        bins.execute("pragma user_version = 99")
+    client.port = own_server.start().port
+    answer = client.get("/api/v1/bin")
+    assert (answer.status, answer.json["code"]) == (503, "bins_unavailable")
+    client.post("/api/v1/app", {"name": "A", "uid": "a"})
+    client.post("/api/v1/app/a/endpoint", {"url": receiver.url(path)})
+    client.post("/api/v1/app/a/msg", {"eventType": "a", "payload": {}})
+    receiver.wait(path, 1)
+
+
 def without_dev(server: Server, monkeypatch) -> Server:
     arguments = semnal_server.serve_arguments
     without = lambda *given: [it for it in arguments(*given) if it != "--dev"]
@@ -244,6 +261,21 @@ def test_a_stream_tells_of_requests_and_does_not_hold_the_server_back(own_server
     finally:
         listening.kill()
         listening.wait()
+
+
+def test_a_delivery_on_its_way_to_a_bin_is_finished_when_the_server_stops(own_server):
+    client = client_of(own_server.start())
+    url = client.post("/api/v1/bin", {"uid": "slow"}).json["url"]
+    client.put("/api/v1/bin/slow/response", {"delayMs": SLOW_ANSWER_MS})
+    client.post("/api/v1/app", {"name": "A", "uid": "a"})
+    client.post("/api/v1/app/a/endpoint", {"url": url})
+    message = client.post("/api/v1/app/a/msg", {"eventType": "a", "payload": {}}).json["id"]
+    assert client.get("/api/v1/bin/slow/wait?after=0").json["messageId"] == message
+    own_server.stop()
+    client.port = own_server.start().port
+    attempts = client.get(f"/api/v1/app/a/attempt/msg/{message}").json["data"]
+    assert [(it["status"], it["responseStatusCode"]) for it in attempts] == [(0, 200)]
+    assert attempts[0]["responseDurationMs"] >= SLOW_ANSWER_MS, "the answer came early"
 
 
 def test_bins_can_be_turned_off(tmp_path, monkeypatch):

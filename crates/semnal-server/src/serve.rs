@@ -61,7 +61,7 @@ pub(crate) struct Server {
     /// Where bins listen.
     pub(crate) bin_address: Option<SocketAddr>,
     pub(crate) store: Store,
-    bins: Option<Bins>,
+    bins: Option<RunningBins>,
     pub(crate) engine: Engine,
     shutdown: CancellationToken,
     /// The listeners and their connections.
@@ -133,7 +133,8 @@ impl Server {
         let bins_api = bin_side.api(settings, transport, &shutdown);
         let state = api_state(settings, &store, address, policy, url_rules);
         let state = Arc::new(ApiState { bins: bins_api, ..state });
-        let (bin_address, bins) = bin_side.serve(settings, &store, &shutdown, &listeners);
+        let bin_address = bin_side.address;
+        let bins = bin_side.serve(settings, &store);
         run_tasks(&store, &engine, &shutdown, &listeners);
         let control = control_listener(data_dir)?;
         let limits = ListenerLimits::default();
@@ -203,7 +204,9 @@ impl BinSide {
             tracing::error!(error, "request bins are not available; everything else is");
             BinsAway::Broken
         });
-        Ok(BinSide { bins, listener: Some(listener), address: Some(address) })
+        // Where nobody listens nothing is a target either.
+        let (listener, address) = bins.is_ok().then_some((listener, address)).unzip();
+        Ok(BinSide { bins, listener, address })
     }
 
     fn api(
@@ -216,20 +219,33 @@ impl BinSide {
         self.bins.clone().map(|bins| BinsApi { bins, base_url, transport, shutdown: shutdown.clone() })
     }
 
-    /// Serves bins; returns where, and what to stop at the end.
-    fn serve(
-        self,
-        settings: &Settings,
-        store: &Store,
-        shutdown: &CancellationToken,
-        tasks: &TaskTracker,
-    ) -> (Option<SocketAddr>, Option<Bins>) {
-        let (Ok(bins), Some(listener)) = (self.bins, self.listener) else { return (None, None) };
+    /// Serves bins; returns what to stop at the end.
+    fn serve(self, settings: &Settings, store: &Store) -> Option<RunningBins> {
+        let (Ok(bins), Some(listener)) = (self.bins, self.listener) else { return None };
         let limits =
             BinListenerLimits { body_bytes_max: settings.bin_body_bytes_max, ..BinListenerLimits::default() };
         let server = BinServer { bins: bins.clone(), store: store.clone(), clock: system_now(), limits };
-        tasks.spawn(bins::serve(listener, Arc::new(server), shutdown.clone(), tasks.clone()));
-        (self.address, Some(bins))
+        let running = RunningBins { bins, shutdown: CancellationToken::new(), tasks: TaskTracker::new() };
+        let serving =
+            bins::serve(listener, Arc::new(server), running.shutdown.clone(), running.tasks.clone());
+        running.tasks.spawn(serving);
+        Some(running)
+    }
+}
+
+/// Bins that are served. They outlive the engine: what it still has under way may be on its way to one of them.
+struct RunningBins {
+    bins: Bins,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl RunningBins {
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.bins.stop().await;
     }
 }
 
