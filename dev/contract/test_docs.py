@@ -37,6 +37,12 @@ def test_the_commands_of_the_readme_work(server, receiver, receiver_address, tmp
     receiver.wait("/hook", before + 1)
 
 
+def test_the_commands_about_request_bins_work(server, receiver_address, tmp_path):
+    printed = run_commands("docs/request-bins.md", server, receiver_address, tmp_path)
+    assert '"reason":"valid"' in printed and '"success":true' in printed and "\nlater" in printed
+    assert "\necho" in printed and '"messageId":"msg_' in printed
+
+
 def test_the_commands_about_signatures_lead_to_a_request_that_verifies(server, svix, receiver, receiver_address, tmp_path):
     before = len(receiver.requests("/hook"))
     run_commands("docs/verifying-signatures.md", server, receiver_address, tmp_path)
@@ -68,10 +74,11 @@ def test_the_lists_of_the_guide_take_their_filters(raw, receiver, path):
     raw.post("/api/v1/app", {"name": "Filters", "uid": app})
     raw.post(f"/api/v1/app/{app}/endpoint", {"url": receiver.url(path), "uid": endpoint})
     raw.post(f"/api/v1/app/{app}/msg", {"eventType": "a", "eventId": message, "payload": {}})
+    raw.post("/api/v1/bin", {"uid": "filters"})
     listed = rows(section(GUIDE, "Lists"), 3)
-    assert len(listed) == 6
+    assert len(listed) == 8
     for path_cell, _, filters in listed:
-        listing = "/api/v1" + code(path_cell).format(app_id=app, endpoint_id=endpoint, msg_id=message)
+        listing = "/api/v1" + code(path_cell).format(app_id=app, endpoint_id=endpoint, msg_id=message, bin_id="filters")
         assert raw.get(listing).status == 200, listing
         for name in re.findall(r"`(\w+)`", filters):
             # A filter that is known says what is wrong with its value.

@@ -16,7 +16,7 @@ mod port;
 mod tests;
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use url::{Position, Url};
@@ -39,6 +39,20 @@ pub struct UrlRules {
     /// Lets `localhost` and `*.localhost` through, for development; their addresses are still judged.
     /// Default false.
     pub localhost_names: bool,
+    /// Where this server's own bins answer: a plain `http:` URL to this very address passes `https_only` too.
+    /// Default none.
+    pub bins: Option<SocketAddr>,
+}
+
+impl UrlRules {
+    /// Tells whether a host, as it was written, and a port are those of our bins. No other spelling counts.
+    fn is_bin(&self, host: &str, port: u16) -> bool {
+        let literal = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        self.bins.is_some_and(|bins| bins.port() == port && literal(bins.ip()) == host)
+    }
 }
 
 /// The host of an endpoint URL.
@@ -150,7 +164,7 @@ impl EndpointUrl {
     /// The first reason that was found, as a [`UrlDenied`].
     pub fn parse(raw: &str, rules: &UrlRules) -> Result<EndpointUrl, UrlDenied> {
         let written = authority::split(raw)?;
-        if rules.https_only && !written.is_https {
+        if rules.https_only && !written.is_https && !rules.is_bin(written.host, written.port) {
             return Err(UrlDenied::HttpsOnly);
         }
         port::judge(written.port)?;

@@ -70,6 +70,8 @@ typed_keys! {
     TaskId;
     /// Key of a user of the console.
     UserId;
+    /// Key of a request bin.
+    BinId;
 }
 
 impl ApplicationId {
@@ -100,6 +102,15 @@ pub struct AttemptId {
     pub number: u16,
 }
 
+/// One request that a bin caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CapturedId {
+    /// The bin.
+    pub bin: BinId,
+    /// The request's number in the bin, from 1; numbers grow and are never given out twice.
+    pub number: u32,
+}
+
 /// What an id stands for; decides its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdKind {
@@ -117,6 +128,10 @@ pub enum IdKind {
     ApiKey,
     /// `qtask_`
     Task,
+    /// `bin_`
+    Bin,
+    /// `req_`
+    CapturedRequest,
 }
 
 impl IdKind {
@@ -130,6 +145,8 @@ impl IdKind {
             IdKind::Attempt => "atmpt_",
             IdKind::ApiKey => "key_",
             IdKind::Task => "qtask_",
+            IdKind::Bin => "bin_",
+            IdKind::CapturedRequest => "req_",
         }
     }
 }
@@ -203,6 +220,26 @@ impl IdCipher {
             },
             number: u16::from_be_bytes([bytes[10], bytes[11]]),
         })
+    }
+
+    /// Returns the public id of a captured request: bin key, number and the keyed hash.
+    pub fn encode_captured(&self, id: CapturedId) -> String {
+        let mut bytes = [0; ID_BYTES];
+        bytes[0..8].copy_from_slice(&id.bin.0.0.to_be_bytes());
+        bytes[8..12].copy_from_slice(&id.number.to_be_bytes());
+        self.seal(IdKind::CapturedRequest, bytes)
+    }
+
+    /// Returns the captured request that an id stands for.
+    ///
+    /// # Errors
+    /// [`NotAnId`] when the text has another shape or was not made under this key.
+    pub fn decode_captured(&self, text: &str) -> Result<CapturedId, NotAnId> {
+        let bytes = self.open(IdKind::CapturedRequest, text)?;
+        let (mut key, mut number) = ([0; 8], [0; 4]);
+        key.copy_from_slice(&bytes[0..8]);
+        number.copy_from_slice(&bytes[8..12]);
+        Ok(CapturedId { bin: BinId(Key(i64::from_be_bytes(key))), number: u32::from_be_bytes(number) })
     }
 
     /// Returns a 128-bit keyed hash of text, for looking up duplicates; `scope` keeps different uses apart.
@@ -325,6 +362,12 @@ mod tests {
         fn an_attempt_id_leads_back_to_its_row(key in 0i64.., ordinal: u16, number: u16) {
             let id = AttemptId { delivery: DeliveryId { message: MessageId(Key(key)), ordinal }, number };
             prop_assert_eq!(cipher().decode_attempt(&cipher().encode_attempt(id)), Ok(id));
+        }
+
+        #[test]
+        fn the_id_of_a_captured_request_leads_back_to_it(key in 0i64.., number: u32) {
+            let id = CapturedId { bin: BinId(Key(key)), number };
+            prop_assert_eq!(cipher().decode_captured(&cipher().encode_captured(id)), Ok(id));
         }
 
         #[test]

@@ -5,15 +5,18 @@ pub mod account;
 pub mod address;
 pub mod application;
 pub mod attempt;
+
 pub mod configuration;
 pub mod delivery;
 pub mod endpoint;
 pub mod endpoint_url;
 pub mod health;
 pub mod id;
+pub mod inspect;
 pub mod name;
 pub mod operational;
 pub mod portal;
+pub mod request_bin;
 pub mod retry;
 pub mod signature;
 pub mod time;

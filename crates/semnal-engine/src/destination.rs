@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use semnal_core::attempt::{AttemptResult, Cause, Phases};
 use semnal_core::endpoint::Endpoint;
 use semnal_core::endpoint_url::{EndpointUrl, UrlRules};
@@ -96,8 +96,8 @@ impl Destination {
             Ok(url) => url,
             Err(denied) => return AttemptResult::failed(Cause::UrlDenied, denied.clone(), Phases::default()),
         };
-        let request =
-            Request { headers: self.headers(envelope, now), body: envelope.message.payload.clone() };
+        let headers = self.headers(envelope, now);
+        let request = Request { method: Method::POST, headers, body: envelope.message.payload.clone() };
         transport.send(&self.connections, url, request, self.budget).await
     }
 

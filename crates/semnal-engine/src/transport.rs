@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use rustls::pki_types::CertificateDer;
 use semnal_core::address::AddressPolicy;
 use semnal_core::attempt::{AttemptResult, Cause};
@@ -78,9 +78,11 @@ pub enum TransportError {
     Tls(#[from] rustls::Error),
 }
 
-/// One request. The method is always POST.
+/// One request.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The method; deliveries are POST.
+    pub method: Method,
     /// All headers but those that frame the request (host, content-length, transfer-encoding, connection,
     /// expect, upgrade), which are set or removed here.
     pub headers: HeaderMap,

@@ -10,6 +10,7 @@ mod attempt_headers;
 mod attempts;
 mod auth;
 mod background_tasks;
+mod bins;
 mod body;
 pub(crate) mod control;
 pub(crate) mod control_users;
@@ -54,6 +55,7 @@ use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
 pub(crate) use auth::{Trust, portal_of};
+pub(crate) use bins::{BinsApi, BinsAway};
 pub(crate) use error::ApiError;
 pub(crate) use payload_check::SchemaCache;
 
@@ -83,6 +85,8 @@ pub(crate) struct ApiState {
     pub header_prefixes: Vec<String>,
     /// What the secret of a new endpoint is, when the client gives none.
     pub default_signature: SignatureKind,
+    /// The request bins, or why there are none.
+    pub bins: Result<BinsApi, BinsAway>,
 }
 
 /// What a request may cost.
@@ -178,6 +182,7 @@ fn guarded_routes(trust: Trust) -> Routes {
             "/api/v1/event-type/{event_type_name}",
             get(event_types::get).put(event_types::put).patch(event_types::patch).delete(event_types::delete),
         );
+    bin_routes(&mut routes);
     if trust == Trust::ControlSocket {
         control_routes(&mut routes);
     }
@@ -197,6 +202,25 @@ fn open_routes() -> Routes {
         .at("/docs/style.css", openapi::get_style())
         .at("/docs/script.js", openapi::get_script());
     routes
+}
+
+/// Adds request bins and what they caught.
+fn bin_routes(routes: &mut Routes) {
+    use bins::{curl, export, replay, requests, response, updates, verify, wait};
+    routes
+        .at("/api/v1/bin", get(bins::list).post(bins::create))
+        .at("/api/v1/bin/{bin_id}", get(bins::get).patch(bins::patch).delete(bins::delete))
+        .at("/api/v1/bin/{bin_id}/response", get(response::get).put(response::put))
+        .at("/api/v1/bin/{bin_id}/request", get(requests::list).delete(requests::delete_all))
+        .at("/api/v1/bin/{bin_id}/request/{request_id}", get(requests::get).delete(requests::delete))
+        .at("/api/v1/bin/{bin_id}/request/{request_id}/raw", get(requests::raw))
+        .at("/api/v1/bin/{bin_id}/request/{request_id}/curl", get(curl::get))
+        .at("/api/v1/bin/{bin_id}/request/{request_id}/replay", post(replay::post))
+        .at("/api/v1/bin/{bin_id}/request/{request_id}/verify", post(verify::post))
+        .at("/api/v1/bin/{bin_id}/wait", get(wait::get))
+        .at("/api/v1/bin/{bin_id}/stream", get(updates::get))
+        .at("/api/v1/bin/{bin_id}/export", get(export::get))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/captured-request", get(requests::of_message));
 }
 
 /// Adds what only the control socket has.

@@ -59,6 +59,9 @@ struct ServeArguments {
     /// Address and port of the API [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Address and port of the request bins, or none [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS")]
+    bin_listen: Option<String>,
     /// Open loopback to deliveries, for development
     #[arg(long)]
     dev: bool,
@@ -74,7 +77,7 @@ enum Command {
     Serve(ServeArguments),
     /// Show the whole path of an event in a terminal, on a temporary data directory and free ports
     #[command(
-        after_help = "Exit code 0 only if the receiver caught a request whose signature verifies.\n\nExample:\n  semnal demo --json"
+        after_help = "Exit code 0 only if the request bin caught a request whose signature verifies.\n\nExample:\n  semnal demo --json"
     )]
     Demo,
     /// Make, list and revoke API keys
@@ -218,6 +221,9 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
     if let Some(listen) = &arguments.listen {
         flags.insert("listen", listen.clone());
     }
+    if let Some(listen) = &arguments.bin_listen {
+        flags.insert("bin_listen", listen.clone());
+    }
     if arguments.dev {
         flags.insert("dev", "true".to_owned());
     }
@@ -244,6 +250,9 @@ fn serve(context: &Context, arguments: &ServeArguments) -> End {
         }
         let (address, data) = (server.address, context.data_dir.display());
         tracing::info!("semnal is ready: API at http://{address}/api/v1, data in {data}");
+        if let Some(address) = server.bin_address {
+            tracing::info!("request bins listen at http://{address}");
+        }
         tracing::info!("next: semnal keys create --name mine; then semnal trigger payment_received");
         if let Some(link) = &server.welcome {
             tracing::info!(link, "first start: set the password of the console, within 24 hours, at {link}");

@@ -65,6 +65,24 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "where people reach this server, like https://hooks.example.com; empty means http:// and the listen address",
     ),
+    key("bin_listen", "127.0.0.1:8081", "address and port of the request bins; none turns bins off"),
+    key(
+        "bin_public_url",
+        "",
+        "where senders reach the request bins, like https://bins.example.com; empty means http:// and the address",
+    ),
+    key(
+        "bin_lifetime",
+        "7d",
+        "how long a bin lives after its last use and keeps a request, 1m to 3650d; units ms, s, m, h, d",
+    ),
+    key("bin_requests_max", "1000", "requests that a bin keeps, 1 to 100000; the oldest go"),
+    key(
+        "bin_total_bytes_max",
+        "1073741824",
+        "bytes that all bins keep, 1048576 to 1099511627776; the oldest requests of the largest bin go first",
+    ),
+    key("bin_body_bytes_max", "1048576", "bytes of a captured body that are kept, 1024 to 16777216"),
     key("worker_threads", "0", "threads that serve requests and deliveries; 0 means one per core"),
     Key {
         name: "jwt_secret",
@@ -137,6 +155,13 @@ pub(crate) struct Settings {
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
     pub(crate) public_url: Option<String>,
+    /// `None` turns bins off.
+    pub(crate) bin_listen: Option<SocketAddr>,
+    pub(crate) bin_public_url: Option<String>,
+    pub(crate) bin_lifetime: Duration,
+    pub(crate) bin_requests_max: u64,
+    pub(crate) bin_total_bytes_max: u64,
+    pub(crate) bin_body_bytes_max: usize,
     pub(crate) worker_threads: usize,
     pub(crate) jwt_secret: Option<Vec<u8>>,
 }
@@ -202,6 +227,23 @@ impl Values {
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
             public_url: self.read("public_url", public_url)?,
+            bin_listen: self.read("bin_listen", |v| match v {
+                "none" => Some(None),
+                address => address.parse().ok().map(Some),
+            })?,
+            bin_public_url: self.read("bin_public_url", public_url)?,
+            bin_lifetime: self.read("bin_lifetime", |v| {
+                let allowed = Duration::from_secs(60)..=Duration::from_secs(3_650 * 24 * 3_600);
+                parse_duration(v).filter(|d| allowed.contains(d))
+            })?,
+            bin_requests_max: self
+                .read("bin_requests_max", |v| v.parse().ok().filter(|n| (1..=100_000).contains(n)))?,
+            bin_total_bytes_max: self.read("bin_total_bytes_max", |v| {
+                v.parse().ok().filter(|bytes| (1_048_576..=1_099_511_627_776).contains(bytes))
+            })?,
+            bin_body_bytes_max: self.read("bin_body_bytes_max", |v| {
+                v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
+            })?,
             worker_threads: self.read("worker_threads", |v| v.parse().ok().filter(|n| *n <= 256))?,
             jwt_secret: self.read("jwt_secret", |v| match v.len() {
                 0 => Some(None),

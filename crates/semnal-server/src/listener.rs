@@ -33,7 +33,7 @@ const HEADERS_MAX: usize = 100;
 /// 64 KiB for the head of a request, and for what is read ahead.
 const HEAD_BYTES_MAX: usize = 64 * 1_024;
 /// 100 ms of rest after an error that accepting again would only repeat, such as "too many open files".
-const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
+pub(crate) const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 /// 2 s and 2 MiB for what a client still sends after its connection has been given up, so that it sees the answer
 /// instead of a reset.
 const LINGER: Duration = Duration::from_secs(2);
@@ -152,7 +152,7 @@ impl Listener {
     }
 }
 
-fn is_about_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, InvalidInput};
     matches!(
         error.kind(),
@@ -218,7 +218,7 @@ fn is_timed_out(error: &hyper::Error) -> bool {
 
 /// Says that nothing more comes, and reads away what the client still sends: closing with unread data would reset
 /// the connection, and the client might never see the answer.
-async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+pub(crate) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let rest = async {
         stream.shutdown().await?;
         let (mut buffer, mut bytes) = ([0; 4_096], 0);

@@ -1,6 +1,7 @@
 //! The semnal binary: command line, configuration, HTTP API, wiring. The only crate that reads the environment.
 
 mod api;
+mod bins;
 mod cli;
 mod configuration;
 mod console;

@@ -14,6 +14,7 @@ use semnal_engine::randomness::Randomness;
 use semnal_engine::transport::dialer::Dialer;
 use semnal_engine::transport::resolver::Resolver;
 use semnal_engine::transport::{Budget, Transport, TransportError, TransportOptions};
+use semnal_store::bins::{BinLimits, Bins};
 use semnal_store::directory::{DataDirectory, SOCKET_FILE};
 use semnal_store::error::{OpenError, StoreError};
 use semnal_store::store::{Now, Opened, Store, StoreOptions};
@@ -23,7 +24,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiState, Limits, Trust};
+use crate::api::{self, ApiState, BinsApi, BinsAway, Limits, Trust};
+use crate::bins::{self, BinListenerLimits, BinServer};
 use crate::configuration::Settings;
 use crate::console::{self, Console};
 use crate::listener::{self, ListenerLimits};
@@ -42,6 +44,10 @@ pub(crate) enum ServeError {
     Store(#[from] StoreError),
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen { address: String, source: std::io::Error },
+    #[error(
+        "cannot listen on {address} for request bins: {source}; choose another address with --bin-listen, or none"
+    )]
+    BinListen { address: SocketAddr, source: std::io::Error },
     #[error("the outgoing connections cannot be set up: {0}")]
     Transport(#[from] TransportError),
     #[error("the operating system gave no random bytes")]
@@ -53,7 +59,10 @@ pub(crate) enum ServeError {
 /// A server that runs.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where bins listen.
+    pub(crate) bin_address: Option<SocketAddr>,
     pub(crate) store: Store,
+    bins: Option<RunningBins>,
     pub(crate) engine: Engine,
     /// Where the first user sets a password, while there is none.
     pub(crate) welcome: Option<String>,
@@ -98,9 +107,10 @@ impl Server {
         let opened = Opened::sqlite(&directory, options)?;
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().unwrap_or(settings.listen);
+        let bin_side = BinSide::open(&opened, &directory, settings).await?;
         let tasks = TaskTracker::new();
-        let policy = policy(settings, address);
-        let url_rules = UrlRules { https_only: settings.https_only, localhost_names: settings.dev };
+        let policy = policy(settings, address, bin_side.address);
+        let url_rules = url_rules(settings, bin_side.address);
         let transport = Transport::new(TransportOptions {
             resolver: Resolver::system(),
             dialer: Dialer::Tcp,
@@ -113,7 +123,7 @@ impl Server {
         let engine = Engine::new(EngineOptions {
             clock: Clock::System,
             randomness: Randomness::seeded(u64::from_be_bytes(random()?)),
-            transport,
+            transport: transport.clone(),
             form: form(settings, url_rules),
             in_flight_max: IN_FLIGHT_MAX,
             cipher: opened.ids().clone(),
@@ -122,10 +132,13 @@ impl Server {
         let store = opened.start(&engine.observer())?;
         engine.run(store.clone());
         seed::seed(&store, now()).await?;
-        let state = Arc::new(api_state(settings, &store, address, policy, url_rules));
+        let (shutdown, listeners) = (CancellationToken::new(), TaskTracker::new());
+        let bins_api = bin_side.api(settings, transport, &shutdown);
+        let state = api_state(settings, &store, address, policy, url_rules);
+        let state = Arc::new(ApiState { bins: bins_api, ..state });
+        let bin_address = bin_side.address;
+        let bins = bin_side.serve(settings, &store);
         let welcome = welcome_link(&state).await?;
-        let shutdown = CancellationToken::new();
-        let listeners = TaskTracker::new();
         run_tasks(&store, &engine, &shutdown, &listeners);
         let control = control_listener(data_dir)?;
         let limits = ListenerLimits::default();
@@ -136,9 +149,9 @@ impl Server {
                 Trust::Network => console::router(Console::new(state.clone(), settings.dev, None), router),
                 Trust::ControlSocket => router,
             };
-            tasks.spawn(listener::serve(listener, router, limits, shutdown.clone(), tasks.clone()));
+            listeners.spawn(listener::serve(listener, router, limits, shutdown.clone(), listeners.clone()));
         }
-        Ok(Server { address, store, engine, welcome, shutdown, listeners, _directory: directory })
+        Ok(Server { address, bin_address, store, bins, engine, welcome, shutdown, listeners, _directory: directory })
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.
@@ -160,7 +173,102 @@ impl Server {
         self.listeners.close();
         self.listeners.wait().await;
         self.engine.stop().await;
+        if let Some(bins) = self.bins {
+            bins.stop().await;
+        }
         self.store.stop().await;
+    }
+}
+
+/// The bins and their listener, as a server starts.
+struct BinSide {
+    bins: Result<Bins, BinsAway>,
+    listener: Option<TcpListener>,
+    address: Option<SocketAddr>,
+}
+
+impl BinSide {
+    /// Opens the bins and begins to listen, unless they are turned off. A file that cannot be used is no reason not to
+    /// deliver.
+    async fn open(
+        opened: &Opened,
+        directory: &DataDirectory,
+        settings: &Settings,
+    ) -> Result<BinSide, ServeError> {
+        let Some(address) = settings.bin_listen else {
+            return Ok(BinSide { bins: Err(BinsAway::TurnedOff), listener: None, address: None });
+        };
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|source| ServeError::BinListen { address, source })?;
+        let address = listener.local_addr().unwrap_or(address);
+        let limits = BinLimits {
+            lifetime: settings.bin_lifetime,
+            requests_max: settings.bin_requests_max,
+            total_bytes_max: settings.bin_total_bytes_max,
+            ..BinLimits::default()
+        };
+        let bins = Bins::beside(opened, directory, limits).map_err(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "request bins are not available; everything else is");
+            BinsAway::Broken
+        });
+        // Where nobody listens nothing is a target either.
+        let (listener, address) = bins.is_ok().then_some((listener, address)).unzip();
+        Ok(BinSide { bins, listener, address })
+    }
+
+    fn api(
+        &self,
+        settings: &Settings,
+        transport: Transport,
+        shutdown: &CancellationToken,
+    ) -> Result<BinsApi, BinsAway> {
+        let base_url = bin_base_url(settings, self.address);
+        self.bins.clone().map(|bins| BinsApi { bins, base_url, transport, shutdown: shutdown.clone() })
+    }
+
+    /// Serves bins; returns what to stop at the end.
+    fn serve(self, settings: &Settings, store: &Store) -> Option<RunningBins> {
+        let (Ok(bins), Some(listener)) = (self.bins, self.listener) else { return None };
+        let limits =
+            BinListenerLimits { body_bytes_max: settings.bin_body_bytes_max, ..BinListenerLimits::default() };
+        let server = BinServer { bins: bins.clone(), store: store.clone(), clock: system_now(), limits };
+        let running = RunningBins { bins, shutdown: CancellationToken::new(), tasks: TaskTracker::new() };
+        let serving =
+            bins::serve(listener, Arc::new(server), running.shutdown.clone(), running.tasks.clone());
+        running.tasks.spawn(serving);
+        Some(running)
+    }
+}
+
+/// Bins that are served. They outlive the engine: what it still has under way may be on its way to one of them.
+struct RunningBins {
+    bins: Bins,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl RunningBins {
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.bins.stop().await;
+    }
+}
+
+/// Returns where people reach bins, without a slash at the end.
+fn bin_base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
+    let at = address.map(|address| format!("http://{}", reachable(address)));
+    settings.bin_public_url.clone().or(at).unwrap_or_default()
+}
+
+/// Returns the gate for endpoint URLs.
+pub(crate) fn url_rules(settings: &Settings, bin_address: Option<SocketAddr>) -> UrlRules {
+    UrlRules {
+        https_only: settings.https_only,
+        localhost_names: settings.dev,
+        bins: bin_address.map(reachable),
     }
 }
 
@@ -218,6 +326,7 @@ fn api_state(
         public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address))),
         header_prefixes: settings.header_prefixes.clone(),
         default_signature: settings.default_signature,
+        bins: Err(BinsAway::TurnedOff),
     }
 }
 
@@ -249,8 +358,12 @@ fn control_listener(data_dir: &Path) -> Result<listener::Listener, ServeError> {
     Ok(listener::Listener::Unix(socket))
 }
 
-/// Where deliveries may go: what the settings open, loopback in development, and never our own API.
-pub(crate) fn policy(settings: &Settings, address: SocketAddr) -> AddressPolicy {
+/// Where deliveries may go: what the settings open, loopback in development, our own bins always, and never our own API.
+pub(crate) fn policy(
+    settings: &Settings,
+    address: SocketAddr,
+    bin_address: Option<SocketAddr>,
+) -> AddressPolicy {
     let mut allow_networks = settings.allow_networks.clone();
     if settings.dev {
         let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
@@ -259,13 +372,26 @@ pub(crate) fn policy(settings: &Settings, address: SocketAddr) -> AddressPolicy 
             ipnet::IpNet::new(*ip, prefix).ok().map(|net| net.trunc())
         }));
     }
-    let mut own_listeners = vec![address];
-    if address.ip().is_unspecified() {
-        // Bound to every address: those of this machine's interfaces reach it too.
-        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-        own_listeners.extend(interfaces.iter().map(|i| SocketAddr::new(i.ip(), address.port())));
+    let own_listeners = addresses_of(address, true);
+    let mut bins = bin_address.map_or(Vec::new(), |address| addresses_of(address, false));
+    // A bin listener beside ours on the same port, on another address: what is ours exactly stays ours.
+    bins.retain(|bin| *bin != address);
+    AddressPolicy { allow_networks, own_listeners, bins }
+}
+
+/// Returns the addresses at which a listener is reached: one that is bound to every address is reached at those of the
+/// machine's interfaces, loopback included. `itself` keeps the address that stands for all of them.
+fn addresses_of(address: SocketAddr, itself: bool) -> Vec<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return vec![address];
     }
-    AddressPolicy { allow_networks, own_listeners, bins: Vec::new() }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+    // A socket on [::] takes IPv4 as well.
+    let takes = |ip: &IpAddr| address.is_ipv6() || ip.is_ipv4();
+    let all = interfaces.iter().map(if_addrs::Interface::ip).chain(loopback).filter(takes);
+    let all = all.map(|ip| SocketAddr::new(ip, address.port()));
+    itself.then_some(address).into_iter().chain(all).collect()
 }
 
 /// The signals that end a server. They are listened to before it says that it is ready: whoever waits for that may end it

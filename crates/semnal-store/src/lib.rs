@@ -4,6 +4,7 @@
 //! everything that waits into one transaction (group commit) and answers after the commit; [`observer::Observer`]
 //! hears of each commit in its order. Invariant: nothing is answered before it is durable.
 
+pub mod bins;
 mod bookkeeping;
 pub mod directory;
 mod duplicates;

@@ -38,6 +38,18 @@ impl Faults {
     pub fn fail_next_commit(&self) {
         self.state.lock().fail_next_commit = true;
     }
+
+    /// Fails as it was told to.
+    pub(crate) fn at_commit(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        if state.disk_full {
+            return Err(StoreError::Full);
+        }
+        if std::mem::take(&mut state.fail_next_commit) {
+            return Err(StoreError::Stopped);
+        }
+        Ok(())
+    }
 }
 
 /// The rows, as they survive a restart.
@@ -103,13 +115,7 @@ impl MemoryJournal {
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
-        let mut faults = self.disk.faults.state.lock();
-        if faults.disk_full {
-            return Err(StoreError::Full);
-        }
-        if std::mem::take(&mut faults.fail_next_commit) {
-            return Err(StoreError::Stopped);
-        }
+        self.disk.faults.at_commit()?;
         let mut tables = self.disk.tables.lock();
         for write in self.staged.drain(..) {
             tables.apply(write);

@@ -139,7 +139,7 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
 }
 
 /// Sets a pragma and reads it back: a setting that did not take effect would lose data quietly.
-fn set_checked(
+pub(crate) fn set_checked(
     connection: &Connection,
     pragma: &'static str,
     value: &str,

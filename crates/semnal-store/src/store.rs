@@ -32,7 +32,8 @@ use crate::views::feed::Pending;
 use crate::views::progress::{Phase, Progress};
 use crate::views::{self, TRIMMED, Views};
 use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer};
-use opening::{identity, last_key, prune_answers, spawn, split_keys, start_readers, start_views};
+pub(crate) use opening::spawn;
+use opening::{identity, last_key, prune_answers, split_keys, start_readers, start_views};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -222,6 +223,15 @@ impl Opened {
     /// Returns what makes and checks public ids.
     pub fn ids(&self) -> &IdCipher {
         &self.cipher
+    }
+
+    /// Returns what a store beside this one is opened with: the clock, and what encrypts secrets.
+    pub(crate) fn surroundings(&self) -> (Now, Option<Arc<Vault>>) {
+        let vault = match &self.journal {
+            Journal::Sqlite { vault, .. } => Some(vault.clone()),
+            Journal::Memory(_) => None,
+        };
+        (self.options.now.clone(), vault)
     }
 
     /// Recovers, starts the threads, and tells the observer of what was undecided.

@@ -31,6 +31,11 @@ pub struct NewEndpoint<'a> {
 }
 
 #[derive(Deserialize)]
+struct CreatedBin {
+    url: String,
+}
+
+#[derive(Deserialize)]
 struct Created {
     id: String,
 }
@@ -76,6 +81,18 @@ impl Api {
     pub fn delete_endpoint(&mut self, application: &str, endpoint: &str) -> Result<(), HarnessError> {
         let path = format!("/api/v1/app/{application}/endpoint/{endpoint}");
         self.call(Method::DELETE, &path, Bytes::new(), 204).map(drop)
+    }
+
+    /// Makes a request bin and returns its URL.
+    ///
+    /// # Errors
+    /// As [`Api::create_application`].
+    pub fn create_bin(&mut self, uid: &str) -> Result<String, HarnessError> {
+        let body = Bytes::from(json!({ "uid": uid }).to_string());
+        let answer = self.call(Method::POST, "/api/v1/bin", body, 201)?;
+        let made = serde_json::from_slice::<CreatedBin>(&answer);
+        made.map(|made| made.url)
+            .map_err(|error| HarnessError::Vacuous(format!("a bin was made and has no URL: {error}")))
     }
 
     fn create(&mut self, path: &str, body: &serde_json::Value) -> Result<String, HarnessError> {

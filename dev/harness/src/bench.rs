@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bench::captures::Captures;
 use crate::bench::neighbour::Neighbour;
 use crate::bench::start::{Idle, Pending};
 use crate::bench::throughput::{Shape, Throughput};
@@ -17,6 +18,7 @@ use crate::error::HarnessError;
 use crate::generator::Pace;
 use crate::process::Program;
 
+pub mod captures;
 pub mod machine;
 pub mod neighbour;
 pub mod start;
@@ -39,19 +41,22 @@ pub enum Scenario {
     Idle,
     /// A healthy endpoint with and without one beside it that hangs.
     Neighbour,
+    /// Deliveries with and without 10,000 requests a minute into a bin.
+    Captures,
     /// A start with many deliveries pending.
     Pending,
 }
 
 impl Scenario {
     /// What is measured without `--deep` or `--only`.
-    pub const SHORT: [Scenario; 6] = [
+    pub const SHORT: [Scenario; 7] = [
         Scenario::One,
         Scenario::Thousand,
         Scenario::FanOut,
         Scenario::Paced,
         Scenario::Idle,
         Scenario::Neighbour,
+        Scenario::Captures,
     ];
 }
 
@@ -97,6 +102,8 @@ pub struct Report {
     pub idle: Option<Idle>,
     /// The hanging neighbour.
     pub neighbour: Option<Neighbour>,
+    /// Deliveries beside captures.
+    pub captures: Option<Captures>,
     /// The start with pending deliveries.
     pub pending: Option<Pending>,
 }
@@ -139,10 +146,13 @@ pub fn run(options: &Options, progress: &mut dyn Write) -> Result<Report, Harnes
             (Scenario::Neighbour, Some(semnal)) => {
                 report.neighbour = Some(neighbour::measure(options, semnal, progress)?);
             }
+            (Scenario::Captures, Some(semnal)) => {
+                report.captures = Some(captures::measure(options, semnal, progress)?);
+            }
             (Scenario::Pending, Some(semnal)) => {
                 report.pending = Some(start::measure_pending(options, semnal, progress)?);
             }
-            (Scenario::Idle | Scenario::Neighbour | Scenario::Pending, None) => {}
+            (Scenario::Idle | Scenario::Neighbour | Scenario::Captures | Scenario::Pending, None) => {}
         }
     }
     Ok(report)

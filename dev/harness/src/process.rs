@@ -97,6 +97,8 @@ impl Server {
             .map_err(HarnessError::io("opening the server's log"))?;
         let child = program
             .command(&["serve", "--listen", &address.to_string(), "--dev"], &settings.data_dir)
+            // Several servers run at once; each has bins of its own.
+            .env("SEMNAL_BIN_LISTEN", "127.0.0.1:0")
             .envs(settings.environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

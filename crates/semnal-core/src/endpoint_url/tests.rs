@@ -220,3 +220,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn https_only_lets_the_own_bins_through_and_nothing_else() {
+    let at =
+        |bins: &str| UrlRules { https_only: true, bins: Some(bins.parse().unwrap()), ..UrlRules::default() };
+    let check = |bins: &str, url: &str, passes: bool| {
+        assert_eq!(EndpointUrl::parse(url, &at(bins)).is_ok(), passes, "{url} with bins at {bins}");
+    };
+    check("127.0.0.1:8081", "http://127.0.0.1:8081/mine", true);
+    check("[::1]:8081", "http://[::1]:8081/mine", true);
+    check("127.0.0.1:8081", "http://127.0.0.1:8082/mine", false);
+    check("127.0.0.1:8081", "http://127.0.0.2:8081/mine", false);
+    check("127.0.0.1:8081", "http://example.com:8081/mine", false);
+    check("127.0.0.1:8081", "http://0x7f.1:8081/mine", false);
+}

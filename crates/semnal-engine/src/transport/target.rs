@@ -1,7 +1,7 @@
 //! What requests to one URL have in common, worked out once and kept with the endpoint's connections.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use rustls::pki_types::ServerName;
@@ -44,12 +44,12 @@ impl Target {
 
     /// Makes the message of one request. The body's length becomes `content-length`.
     pub(super) fn message(&self, request: Request) -> Message {
-        let Request { mut headers, body } = request;
+        let Request { method, mut headers, body } = request;
         remove_owned(&mut headers);
         headers.insert(HOST, self.host.clone());
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         let mut message = Message::new(Full::new(body));
-        *message.method_mut() = Method::POST;
+        *message.method_mut() = method;
         *message.uri_mut() = self.request_target.clone();
         *message.headers_mut() = headers;
         message

@@ -56,6 +56,10 @@ pub(crate) enum ApiError {
         /// How much is done.
         percent: u8,
     },
+    /// 408: no request came into a bin in the time that somebody waited.
+    NothingCame,
+    /// 503: there are no request bins; the sentence says why.
+    BinsUnavailable(&'static str),
     /// 503: the server stops, or the configuration changes faster than a message can be matched.
     Unavailable,
     /// 500: our fault; the cause is in the log.
@@ -163,6 +167,13 @@ impl ApiError {
                 "views_building",
                 format!("lists and statistics are being built anew, {percent} % are done; try again later"),
             ),
+            ApiError::NothingCame => (
+                S::REQUEST_TIMEOUT,
+                "nothing_came",
+                "no request that matches came in time; ask again, or from an earlier one on with \"after\""
+                    .to_owned(),
+            ),
+            ApiError::BinsUnavailable(why) => (S::SERVICE_UNAVAILABLE, "bins_unavailable", (*why).to_owned()),
             ApiError::Unavailable => (
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -188,7 +199,9 @@ impl IntoResponse for ApiError {
         let extra: Option<(HeaderName, &'static str)> = match status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
             StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
-            StatusCode::REQUEST_TIMEOUT => Some((header::CONNECTION, "close")),
+            StatusCode::REQUEST_TIMEOUT if self == ApiError::BodyTimeout => {
+                Some((header::CONNECTION, "close"))
+            }
             _ => None,
         };
         if let Some((name, value)) = extra {
@@ -266,6 +279,8 @@ mod tests {
             E::Invalid(Vec::new()),
             E::StorageFull,
             E::ViewsBuilding { percent: 0 },
+            E::NothingCame,
+            E::BinsUnavailable(""),
             E::Unavailable,
             E::Internal,
         ];
@@ -274,7 +289,7 @@ mod tests {
                 E::Authentication(_) | E::Forbidden(_) | E::NotFound(_) | E::MethodNotAllowed => {}
                 E::BodyTimeout | E::BodyCutOff | E::Conflict(_) | E::BodyTooLarge { .. } => {}
                 E::InvalidJson { .. } | E::Invalid(_) | E::StorageFull | E::Unavailable => {}
-                E::ViewsBuilding { .. } | E::Internal => {}
+                E::ViewsBuilding { .. } | E::NothingCame | E::BinsUnavailable(_) | E::Internal => {}
             }
         }
         all

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
@@ -107,6 +108,17 @@ impl Params {
         let expected = format!("one of {allowed:?}");
         let parse = |text: &str| text.parse().ok().filter(|n| allowed.contains(n));
         self.read(name, "out_of_range", &expected, parse)
+    }
+
+    /// Reads a whole number within a range.
+    pub(crate) fn number(&mut self, name: &str, range: RangeInclusive<u16>) -> Option<u16> {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(name, "out_of_range", &expected, |text| text.parse().ok().filter(|n| range.contains(n)))
+    }
+
+    /// Reads an id.
+    pub(crate) fn id<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.read(name, "invalid_id", "the id of such a thing of this server", parse)
     }
 
     /// Reads a word out of a set.

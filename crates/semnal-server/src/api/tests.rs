@@ -5,6 +5,8 @@ mod applications;
 mod attempt_headers;
 mod attempts;
 mod background_tasks;
+mod bin_requests;
+mod bins;
 mod bodies;
 mod control;
 mod destinations;
@@ -109,6 +111,11 @@ impl World {
         world
     }
 
+    /// On a server that has none.
+    pub(super) async fn without_bins(away: super::BinsAway) -> World {
+        World::with(|api| api.bins = Err(away)).await
+    }
+
     /// Starts on what a disk has.
     fn start(disk: MemoryDisk, now: Arc<AtomicI64>, change: impl FnOnce(&mut ApiState)) -> World {
         let time = now.clone();
@@ -134,7 +141,9 @@ impl World {
             public_url: "https://hooks.example.com".into(),
             header_prefixes: vec!["webhook".into(), "svix".into()],
             default_signature: SignatureKind::Hmac256,
+            bins: Err(super::BinsAway::Broken),
         };
+        api.bins = Ok(bins::in_memory(&api));
         change(&mut api);
         let api = Arc::new(api);
         let (network, control) =

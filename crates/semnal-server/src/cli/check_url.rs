@@ -43,8 +43,10 @@ pub(super) async fn check_url(context: &Context, arguments: CheckUrlArguments) -
         Ok(settings) => settings,
         Err(end) => return end,
     };
-    let url = UrlRules { https_only: settings.https_only, localhost_names: settings.dev };
-    let rules = Rules { url, policy: crate::serve::policy(&settings, settings.listen) };
+    let rules = Rules {
+        url: crate::serve::url_rules(&settings, settings.bin_listen),
+        policy: crate::serve::policy(&settings, settings.listen, settings.bin_listen),
+    };
     if let Some(file) = &arguments.file {
         return check_file(&rules, file, context.json);
     }

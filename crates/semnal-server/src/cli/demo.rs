@@ -1,20 +1,14 @@
-//! `semnal demo`: the walk-through in a terminal. A real server on a temporary directory and free ports, a receiver of
-//! its own, one event from the catalogue, and the signature checked as a receiver would.
+//! `semnal demo`: the walk-through in a terminal. A real server on a temporary directory and free ports, a request bin
+//! as the receiver, one event from the catalogue, and the signature checked as a receiver would.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use semnal_core::signature::Verifier;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 
 use super::{Context, End, print, print_json};
 use crate::api::control;
@@ -25,12 +19,12 @@ use crate::serve::{Server, system_now};
 /// The event of the walk-through.
 const EVENT: &str = "payment_received";
 /// 10 s for the delivery to arrive; it takes milliseconds.
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
+const ARRIVAL_SECONDS: u64 = 10;
 
-/// What the receiver caught.
+/// What the bin caught.
 struct Caught {
-    headers: HeaderMap,
-    body: Bytes,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
 /// The whole story, as it is told.
@@ -49,7 +43,8 @@ pub(super) async fn demo(context: &Context) -> End {
         Err(error) => return End::Failed(format!("no temporary directory can be made: {error}")),
     };
     // Settings of this machine do not reach the demo: it looks the same everywhere.
-    let flags = BTreeMap::from([("listen", "127.0.0.1:0".to_owned()), ("dev", "true".to_owned())]);
+    let free = "127.0.0.1:0".to_owned();
+    let flags = BTreeMap::from([("listen", free.clone()), ("bin_listen", free)]);
     let settings = Values::gather(&flags, |_| None, None, directory.path()).and_then(|v| v.settings());
     let settings = match settings {
         Ok(settings) => settings,
@@ -78,15 +73,15 @@ pub(super) async fn demo(context: &Context) -> End {
 }
 
 async fn play(server: &Server) -> Result<Story, String> {
-    let (address, mut caught) = receiver().await.map_err(|e| format!("no receiver can be started: {e}"))?;
     let made = control::create_key(&server.store, system_now()(), "demo", &[], None).await;
     let key = made.map_err(|e| e.sentence())?["key"].as_str().unwrap_or_default().to_owned();
     let api = format!("http://{}", server.address);
-    let url = format!("http://{address}/hook");
     let ask = |method: Method, path: String, body: Option<Value>| {
         let (api, key) = (api.clone(), key.clone());
         async move { ask(&api, &key, method, &path, body).await }
     };
+    let bin = ask(Method::POST, "/api/v1/bin".into(), Some(json!({ "name": "Demo" }))).await?;
+    let url = format!("{}/hook", bin["url"].as_str().unwrap_or_default());
     let endpoints = "/api/v1/app/default/endpoint".to_owned();
     let wanted = json!({ "url": url, "eventTypes": [EVENT], "description": "demo" });
     let endpoint = ask(Method::POST, endpoints.clone(), Some(wanted)).await?;
@@ -96,15 +91,19 @@ async fn play(server: &Server) -> Result<Story, String> {
     let message = json!({ "eventType": EVENT, "payload": event_type["example"] });
     let sent_at = Instant::now();
     let message = ask(Method::POST, "/api/v1/app/default/msg".into(), Some(message)).await?;
-    let arrived = tokio::time::timeout(ARRIVAL_LIMIT, caught.recv()).await;
-    let caught = arrived.ok().flatten().ok_or("the event was accepted, but nothing arrived in 10 s")?;
+    let bin_id = bin["id"].as_str().unwrap_or_default();
+    let waiting = format!("/api/v1/bin/{bin_id}/wait?after=0&timeout={ARRIVAL_SECONDS}");
+    let arrived = ask(Method::GET, waiting, None).await;
+    let arrived = arrived.map_err(|why| format!("the event was accepted, but nothing arrived: {why}"))?;
+    let took = sent_at.elapsed();
+    let caught = read(&arrived).ok_or("what the bin answers about the request is not what it should be")?;
     Ok(Story {
         api,
         url,
         secret: secret["key"].as_str().unwrap_or_default().to_owned(),
         message_id: message["id"].as_str().unwrap_or_default().to_owned(),
         caught,
-        took: sent_at.elapsed(),
+        took,
     })
 }
 
@@ -120,38 +119,16 @@ async fn ask(api: &str, key: &str, method: Method, path: &str, body: Option<Valu
     }
 }
 
-/// Starts a receiver that answers 204 and hands over what it caught. It ends with the process.
-async fn receiver() -> std::io::Result<(SocketAddr, mpsc::Receiver<Caught>)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let (sender, caught) = mpsc::channel(1);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let sender = sender.clone();
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let sender = sender.clone();
-                async move {
-                    let (head, body) = request.into_parts();
-                    if let Ok(body) = body.collect().await {
-                        let caught = Caught { headers: head.headers, body: body.to_bytes() };
-                        // Only the first one is shown.
-                        drop(sender.try_send(caught));
-                    }
-                    let mut response = Response::new(Empty::<Bytes>::new());
-                    *response.status_mut() = StatusCode::NO_CONTENT;
-                    Ok::<_, Infallible>(response)
-                }
-            });
-            let serving =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(serving);
-        }
-    });
-    Ok((address, caught))
+/// Reads what a bin caught.
+fn read(request: &Value) -> Option<Caught> {
+    let pair = |it: &Value| Some((it[0].as_str()?.to_owned(), it[1].as_str()?.to_owned()));
+    let headers = request["headers"].as_array()?.iter().map(pair).collect::<Option<_>>()?;
+    Some(Caught { headers, body: STANDARD.decode(request["bodyBase64"].as_str()?).ok()? })
 }
 
 fn header<'a>(story: &'a Story, name: &str) -> &'a str {
-    story.caught.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    let found = story.caught.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.as_str()).unwrap_or_default()
 }
 
 /// Checks the request as any receiver would: with the secret and what arrived, nothing else.
@@ -166,12 +143,9 @@ fn verify(story: &Story) -> Result<(), String> {
 }
 
 fn as_json(story: &Story, verified: bool) -> Value {
-    let headers: serde_json::Map<String, Value> = story
-        .caught
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes()))))
-        .collect();
+    let pairs = story.caught.headers.iter();
+    let headers: serde_json::Map<String, Value> =
+        pairs.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     json!({
         "verified": verified,
         "url": story.url,
@@ -189,7 +163,7 @@ fn in_words(story: &Story, verified: &Result<(), String>) -> String {
     };
     format!(
         "1. A server started at {} on a temporary directory.
-2. A receiver waits at {}.
+2. A request bin waits at {}.
 3. A webhook for {EVENT} was added; its secret is {}.
 4. The event was sent with its example payload and accepted as {}.
 5. It arrived after {} ms, {} bytes:

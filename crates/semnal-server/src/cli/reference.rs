@@ -45,6 +45,18 @@ const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        title: "Request bins",
+        about: "Where bins catch requests, on an origin of their own, and how much they keep.",
+        entries: &[
+            entry("bin_listen", Some("bin-listen"), "address:port or `none`"),
+            entry("bin_public_url", None, "URL"),
+            entry("bin_lifetime", None, DURATION),
+            entry("bin_requests_max", None, "requests"),
+            entry("bin_total_bytes_max", None, "bytes"),
+            entry("bin_body_bytes_max", None, "bytes"),
+        ],
+    },
+    Group {
         title: "Access",
         about: "API keys need no setting: make them with `semnal keys create`.",
         entries: &[entry("jwt_secret", None, "text")],

@@ -118,7 +118,7 @@ pub(super) fn start_readers(readers: Vec<Reader>) -> Result<Sender<ReadJob>, Sto
     Ok(reads)
 }
 
-pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
     let spawned = std::thread::Builder::new().name(name.into()).spawn(run);
     spawned.map(drop).map_err(|source| StoreError::File { path: name.into(), source })
 }

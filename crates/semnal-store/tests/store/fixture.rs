@@ -274,7 +274,7 @@ impl World {
 }
 
 /// Copies a data directory as a power cut leaves it: the shared memory beside a database is gone.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in from.read_dir().unwrap().flatten() {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {

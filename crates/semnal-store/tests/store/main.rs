@@ -6,6 +6,7 @@
     reason = "a test that fails may panic anywhere, also outside of its own function"
 )]
 
+mod bins;
 mod conformance;
 mod directory;
 mod faults;

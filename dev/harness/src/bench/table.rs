@@ -93,6 +93,19 @@ fn rows(report: &Report) -> Vec<Row> {
         let measure = "healthy beside it, end to end p99, ms".to_owned();
         rows.push(single(scenario, measure, it.beside_us / 1e3, it.allowed_us() / 1e3));
     }
+    if let Some(it) = &report.captures {
+        let scenario = "captures beside deliveries";
+        rows.push(Row {
+            scenario,
+            measure: "deliveries alone, end to end p99, ms".to_owned(),
+            semnal: Some(it.alone_us / 1e3),
+            null: None,
+            goal: None,
+        });
+        let per_minute = number(it.captured_per_minute);
+        let measure = format!("beside {per_minute} captures a minute, p99, ms");
+        rows.push(single(scenario, measure, it.beside_us / 1e3, it.allowed_us() / 1e3));
+    }
     if let Some(it) = &report.pending {
         let measure = |what| format!("{} pending: {what}", number(it.pending as f64));
         rows.push(single("pending at start", measure("start to ready, ms"), it.ready_ms, 5_000.0));

@@ -183,7 +183,7 @@ pub(crate) fn endpoint_url(url: &str) -> EndpointUrl {
 pub(crate) fn request(body: &str) -> Request {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().unwrap());
-    Request { headers, body: body.to_owned().into() }
+    Request { method: http::Method::POST, headers, body: body.to_owned().into() }
 }
 
 pub(crate) fn ips(list: &[&str]) -> Vec<IpAddr> {

@@ -202,7 +202,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], ApiError> {
 }
 
 /// Passes a URL through the gate, and its address through the policy when the host is one.
-fn judge_url(text: &str, api: &ApiState) -> Result<String, String> {
+pub(in crate::api) fn judge_url(text: &str, api: &ApiState) -> Result<String, String> {
     let url = EndpointUrl::parse(text, &api.url_rules).map_err(|denied| match denied {
         // Said without the words for what was found, so that no answer and no log looks like one that has it.
         UrlDenied::Userinfo => {
