@@ -1,0 +1,19 @@
+// The Zapier app: what Zapier reads to know how to sign in to a Semnal, what starts a Zap, and what a Zap can do.
+"use strict";
+
+const authentication = require("./authentication");
+const { signIn, explainRefusal } = require("./network");
+const newEvent = require("./triggers/new_event");
+const eventTypes = require("./triggers/event_types");
+const sendEvent = require("./creates/send_event");
+
+module.exports = {
+  version: require("./package.json").version,
+  platformVersion: require("zapier-platform-core/package.json").version,
+  flags: { cleanInputData: false },
+  authentication,
+  beforeRequest: [signIn],
+  afterResponse: [explainRefusal],
+  triggers: { [newEvent.key]: newEvent, [eventTypes.key]: eventTypes },
+  creates: { [sendEvent.key]: sendEvent },
+};
