@@ -6,10 +6,11 @@ const { signIn, explainRefusal } = require("./network");
 const newEvent = require("./triggers/new_event");
 const eventTypes = require("./triggers/event_types");
 const sendEvent = require("./creates/send_event");
+const { version, dependencies } = require("./package.json");
 
 module.exports = {
-  version: require("./package.json").version,
-  platformVersion: require("zapier-platform-core/package.json").version,
+  version,
+  platformVersion: dependencies["zapier-platform-core"],
   flags: { cleanInputData: false },
   authentication,
   beforeRequest: [signIn],
