@@ -7,13 +7,14 @@ import socket
 import socketserver
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from raw_http import RawClient
 from semnal_server import Server, free_port
 from verify_examples import runtime
-from wordpress_network import HARNESS, PLUGIN, VERSION, Network, catalogue
+from wordpress_network import HARNESS, PLUGIN, VERSION, Network, Page, catalogue
 
 PAGES = 50
 EVENTS_PER_PAGE = 20
@@ -144,6 +145,19 @@ def test_waits_grow_between_tries_and_cron_keeps_to_them(server, network, receiv
     assert network.page().notices == ""
 
 
+def test_pages_at_the_same_time_send_each_event_once(network, receiver, path):
+    def page(number: int) -> Page:
+        return network.page(*(["event", "site_published", {"site_id": number * 100 + n}] for n in range(EVENTS_PER_PAGE)))
+
+    network.page()
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(page, range(1, 9)))
+    assert all(it.sent_by_original == [] for it in seen)
+    network.cron()
+    sites = {payload["site_id"] for _, payload in delivered(receiver, path, 8 * EVENTS_PER_PAGE)}
+    assert len(sites) == 8 * EVENTS_PER_PAGE
+
+
 def test_the_original_sends_nothing_that_the_bridge_has(network, receiver, path):
     happened = ["event", "payment_received", fired(1)]
     assert network.page(happened, happened).sent_by_original == []
@@ -232,8 +246,9 @@ def test_an_event_of_an_add_on_arrives(network, receiver, path):
 
 
 def test_a_login_is_no_update(network, receiver, path):
-    before = {"id": 12, "vip": "0", "last_login": "2026-01-01 00:00:00", "ips": ["203.0.113.5"]}
-    login = {**before, "last_login": "2026-02-01 00:00:00", "ips": ["203.0.113.9"], "before": before}
+    before = {"id": 12, "vip": False, "type": None, "last_login": "2026-01-01 00:00:00", "ips": ["203.0.113.5"]}
+    # As it goes to the database, where arrays are text.
+    login = {"id": "12", "vip": "0", "type": "", "last_login": "2026-02-01 00:00:00", "ips": "a:0:{}", "before": before}
     network.page(["save", "customer", login, False])
     network.page(["save", "customer", {**login, "vip": "1"}, False])
     delivered(receiver, path, 1)

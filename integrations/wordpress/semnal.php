@@ -178,15 +178,20 @@ final class Semnal_Bridge {
 		$original = (array) $model->_get_original();
 		$changed  = array();
 		foreach ( $data as $field => $value ) {
-			$before = $original[ $field ] ?? null;
-			$before = is_scalar( $before ) ? (string) $before : serialize( $before );
-			$after  = is_scalar( $value ) ? (string) $value : serialize( $value );
-			if ( $before !== $after ) {
+			if ( self::as_stored( $original[ $field ] ?? null ) !== self::as_stored( $value ) ) {
 				$changed[] = $field;
 			}
 		}
 		// Without any difference it is something that is kept elsewhere, such as a billing address.
 		return $changed && ! array_diff( $changed, self::NOISE );
+	}
+
+	/** Returns a value as a database column shows it, where null is nothing and no is 0. */
+	private static function as_stored( $value ) {
+		if ( is_bool( $value ) ) {
+			return $value ? '1' : '0';
+		}
+		return null === $value || is_scalar( $value ) ? (string) $value : serialize( $value );
 	}
 
 	/** Writes one event to the table. Nothing that goes wrong here may reach the page. */
