@@ -32,7 +32,7 @@ namespace {
 
         public function get_id(): int
         {
-            return $this->fields['id'];
+            return (int) $this->fields['id'];
         }
 
         public function _get_original(): array
