@@ -14,6 +14,7 @@ import pytest
 from raw_http import RawClient
 from semnal_server import Server, free_port
 from verify_examples import runtime
+from waiting import DEADLINE_SECONDS
 from wordpress_network import HARNESS, PLUGIN, VERSION, Network, Page, catalogue
 
 PAGES = 50
@@ -120,6 +121,21 @@ def test_a_server_that_never_answers_costs_a_page_one_second_and_the_next_pages_
         second = network.page(*happened)
         assert second.seconds < STORE_SECONDS_MAX
     assert f"{2 * EVENTS_PER_PAGE} events wait" in second.notices
+
+
+def test_while_one_page_waits_for_the_server_no_other_does(network):
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        silent.settimeout(DEADLINE_SECONDS)
+        network.constants["SEMNAL_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        network.page()
+        waiting = pool.submit(network.page, ["event", "site_published", {"site_id": 1}])
+        connection, _ = silent.accept()
+        other = network.page(["event", "site_published", {"site_id": 2}])
+        assert other.seconds < STORE_SECONDS_MAX
+        assert waiting.result().seconds > 0.9
+        silent.setblocking(False)
+        with connection, pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_a_page_without_events_posts_nothing(network, receiver, path):
