@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from victim import LONG_AGO, Victim
+from victim import AT_ONCE, LONG_AGO, Victim
 from waiting import wait_for
 
 SEED = 1
@@ -23,6 +23,9 @@ EXAMPLES = int(os.environ.get("SEMNAL_SCHEMATHESIS_EXAMPLES", "6"))
 CASES_MIN = 2_000
 RUN_SECONDS = 900
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+# What goes with them when they are deleted is not what is deleted by itself.
+PARENTS = ("/{app_id}", "/{bin_id}")
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 CASES = re.compile(r"(\d[\d,]*) generated")
 
 
@@ -32,17 +35,27 @@ def document_file(server, key, receiver, tmp_path_factory) -> Path:
     and an application that is deleted takes nothing with it that is deleted by itself."""
     kept, doomed, parents = (Victim(server, key, receiver, mark) for mark in ("kept", "doomed", "parents"))
     kept.more_names["task_id"] = [cancelled_task(kept)]
+    emptied = kept.client.post("/api/v1/bin", {}).json["id"]
     document = kept.document
+    # A request is sent again at once: to nobody else either.
+    again = document["components"]["schemas"]["CapturedReplayIn"]["properties"]["url"]
+    again.update(enum=[receiver.url("/schemathesis")])
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            things = kept if method != "delete" else parents if path.endswith("/{app_id}") else doomed
+            things = kept if method != "delete" else parents if path.endswith(PARENTS) else doomed
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 if "eventType" in content.get("example", {}):
                     content["example"]["eventType"] = things.event_type["name"]
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "path":
-                    real = {"type": "string", "enum": things.names_of(parameter["name"], path)}
+                    empties = method == "delete" and path.endswith("/request")
+                    names = [emptied] if empties else things.names_of(parameter["name"], path)
+                    real = {"type": "string", "enum": names}
                     parameter["schema"] = {"anyOf": [real, parameter["schema"]]}
+                    if "{bin_id}" in path:
+                        parameter["example"] = names[0]
+                elif parameter["name"] in AT_ONCE.get(path, {}):
+                    parameter["example"] = str(AT_ONCE[path][parameter["name"]])
     # Nothing is sent to a host outside of this machine on purpose.
     text = json.dumps(document).replace("https://example.com/hook", receiver.url("/schemathesis"))
     file = tmp_path_factory.mktemp("schemathesis") / "openapi.json"
@@ -69,7 +82,7 @@ def schemathesis(server, key: str, document: Path, *more: str) -> subprocess.Com
             "--checks", CHECKS, "--seed", str(SEED), "--max-examples", str(EXAMPLES),
             "--generation-database", "none", "--no-color", "--no-shrink", "--warnings", "off", *more,
         ],
-        cwd=document.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS), "PYTHONPATH": str(HOOKS.parent)}, cwd=document.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS,
     )
 
 

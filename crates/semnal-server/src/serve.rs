@@ -151,7 +151,17 @@ impl Server {
             };
             listeners.spawn(listener::serve(listener, router, limits, shutdown.clone(), listeners.clone()));
         }
-        Ok(Server { address, bin_address, store, bins, engine, welcome, shutdown, listeners, _directory: directory })
+        Ok(Server {
+            address,
+            bin_address,
+            store,
+            bins,
+            engine,
+            welcome,
+            shutdown,
+            listeners,
+            _directory: directory,
+        })
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.

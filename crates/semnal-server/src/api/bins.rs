@@ -25,6 +25,7 @@ use semnal_store::bins::{BinChange, BinState, Bins};
 use serde::Serialize;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
@@ -41,7 +42,7 @@ use super::time::{self, Rfc3339};
 /// 12 hours: how long a repeated request to make a bin makes no second one (DESIGN 4.7).
 const REPEATED_WITHIN: Duration = Duration::from_secs(12 * 3_600);
 /// 3,650 days: the furthest that a bin may be kept.
-const EXPIRY_DAYS_MAX: u64 = 3_650;
+pub(super) const EXPIRY_DAYS_MAX: u64 = 3_650;
 
 /// What the API does bins with.
 #[derive(Clone)]
@@ -89,26 +90,33 @@ impl CursorKey for BinId {
     }
 }
 
-#[derive(Serialize)]
+/// A URL that records what is sent to it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct BinOut {
+pub(super) struct BinOut {
     id: String,
     uid: Option<String>,
     name: String,
+    /// Where senders send to.
     url: String,
     created_at: Rfc3339,
     updated_at: Rfc3339,
+    /// When it goes away with what it caught.
     expires_at: Rfc3339,
     last_used_at: Rfc3339,
+    /// The number of the newest request that it caught.
     last_number: u32,
+    /// How many requests it holds.
     requests: u64,
+    /// How many bytes they have.
     bytes: u64,
-    limits: LimitsOut,
+    limits: BinLimitsOut,
 }
 
-#[derive(Serialize)]
+/// How much a bin holds before its oldest requests go.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct LimitsOut {
+pub(super) struct BinLimitsOut {
     requests: u64,
     bytes: u64,
 }
@@ -142,7 +150,7 @@ fn out(api: &ApiState, bins: &BinsApi, state: &BinState) -> BinOut {
         last_number: tally.last_number,
         requests: tally.requests,
         bytes: tally.bytes,
-        limits: LimitsOut { requests: limits.requests_max, bytes: limits.bytes_max },
+        limits: BinLimitsOut { requests: limits.requests_max, bytes: limits.bytes_max },
     }
 }
 

@@ -22,6 +22,8 @@
 //! limits that they enforce, and with Svix's API.
 
 mod applications;
+mod bins;
+mod captured;
 mod document;
 mod endpoints;
 mod event_types;
@@ -57,6 +59,8 @@ pub(crate) fn document() -> OpenApi {
     event_types::describe(&mut document);
     messages::describe(&mut document);
     tasks::describe(&mut document);
+    bins::describe(&mut document);
+    captured::describe(&mut document);
     portal::describe(&mut document);
     service::describe(&mut document);
     document.finish()

@@ -11,6 +11,7 @@ use semnal_core::application::Scope;
 use semnal_core::request_bin::capture::Capture;
 use semnal_core::request_bin::head::Head;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bins;
 use super::requests::find_request;
@@ -22,13 +23,15 @@ use crate::api::find::Segments;
 use crate::api::query::Params;
 
 /// The shells.
-const SHELLS: [&str; 3] = ["bash", "powershell", "httpie"];
+pub(in crate::api) const SHELLS: [&str; 3] = ["bash", "powershell", "httpie"];
 /// Headers that the command makes itself.
 const LEFT_OUT: [&str; 5] = ["connection", "content-length", "expect", "host", "transfer-encoding"];
 
-#[derive(Serialize)]
-struct CommandOut {
+/// A captured request as a command that sends it.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct CommandOut {
     shell: String,
+    /// Quoted: the shell runs nothing of what the request has.
     command: String,
     /// Whether the command sends all of the body: it does not when only a part was kept.
     complete: bool,

@@ -16,7 +16,7 @@ use semnal_core::request_bin::head::Head;
 use semnal_store::views::filter::{Direction, Slice};
 use serde_json::{Value, json};
 
-use super::requests::{file, out, wanted};
+use super::requests::{bytes_out, file, wanted};
 use super::streamed::Streamed;
 use super::{bins, find};
 use crate::api::ApiState;
@@ -30,14 +30,15 @@ const PART: usize = 20;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(in crate::api) enum Format {
     Har,
     Json,
     Ndjson,
 }
 
 impl Format {
-    const WORDS: [&str; 3] = ["har", "json", "ndjson"];
+    /// Their names.
+    pub(in crate::api) const WORDS: [&str; 3] = ["har", "json", "ndjson"];
 
     fn of(word: &str) -> Format {
         match word {
@@ -116,14 +117,14 @@ impl Export {
         let mut piece = if after == 0 { self.format.begin() } else { String::new() };
         for it in &found.items {
             let entry = match self.format {
-                Format::Har => har(it, &bins.base_url),
+                Format::Har => har(it, &bins.base_url).to_string(),
                 Format::Json | Format::Ndjson => whole(&self.api, it),
             };
             if self.begun && self.format != Format::Ndjson {
                 piece.push(',');
             }
             self.begun = true;
-            piece.push_str(&entry.to_string());
+            piece.push_str(&entry);
             piece.push_str(if self.format == Format::Ndjson { "\n" } else { "" });
         }
         self.after = found.more_after;
@@ -134,12 +135,9 @@ impl Export {
     }
 }
 
-fn whole(api: &ApiState, it: &CapturedRequest) -> Value {
-    let mut value = serde_json::to_value(out(api.store.ids(), it)).unwrap_or_default();
-    value["headBase64"] = STANDARD.encode(&it.capture.head).into();
-    value["bodyBase64"] = STANDARD.encode(&it.capture.body).into();
-    value["framedBase64"] = it.capture.framed.as_ref().map(|framed| STANDARD.encode(framed)).into();
-    value
+fn whole(api: &ApiState, it: &CapturedRequest) -> String {
+    serde_json::to_string(&bytes_out(api.store.ids(), it))
+        .expect("a request as it is answered has text keys and no failing serialiser")
 }
 
 /// Returns an entry of an HTTP archive (HAR 1.2). What a bin does not know of an exchange is -1 or empty, as it says.

@@ -15,9 +15,11 @@ use semnal_core::request_bin::head::Head;
 use semnal_engine::transport::connections::Connections;
 use semnal_engine::transport::{Budget, Request};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bins;
 use super::requests::find_request;
+use super::response::given_body;
 use crate::api::ApiState;
 use crate::api::answer::Answer;
 use crate::api::auth::Caller;
@@ -25,27 +27,30 @@ use crate::api::body::RequestBody;
 use crate::api::endpoints::fields::judge_url;
 use crate::api::error::ApiError;
 use crate::api::find::Segments;
-use crate::api::input::{Fields, Given};
+use crate::api::input::Fields;
 
 /// 200 header fields of a request that is sent again.
-const REPLAY_HEADERS_MAX: usize = 200;
+pub(in crate::api) const REPLAY_HEADERS_MAX: usize = 200;
 /// Headers that belong to the connection on which the request came.
 const LEFT_OUT: [&str; 8] =
     ["connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
-#[derive(Serialize)]
+/// What became of a request that was sent again.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct VerdictOut {
+pub(in crate::api) struct ReplayOut {
     url: String,
     method: String,
     /// Only 2xx is a success.
     success: bool,
     status: Option<u16>,
-    /// Why there is no answer: a code, and a sentence.
+    /// Why there is no answer, as a code.
     cause: Option<&'static str>,
+    /// The same in a sentence.
     detail: Option<String>,
     duration_ms: i64,
     address: Option<String>,
+    #[schema(value_type = Vec<Vec<String>>)]
     response_headers: Vec<(String, String)>,
     /// The first 16 KiB; bytes that are not text are replaced.
     response_body: String,
@@ -56,7 +61,7 @@ struct VerdictOut {
 struct ReplayIn {
     url: String,
     method: Option<Method>,
-    headers: Option<Vec<(String, String)>>,
+    headers: Option<HeaderMap>,
     body: Option<Vec<u8>>,
 }
 
@@ -71,20 +76,10 @@ impl ReplayIn {
                 .filter(|it| *it != Method::CONNECT)
                 .ok_or("is not a method")
         });
-        let headers = fields.typed::<Vec<(String, String)>>("headers", "a list of pairs of name and value");
-        if matches!(&headers, Given::Value(all) if all.len() > REPLAY_HEADERS_MAX) {
-            let msg = format!("must have at most {REPLAY_HEADERS_MAX} entries");
-            fields.problem("headers", "wrong_length", msg);
-        }
-        let text = fields.typed::<String>("body", "text").value().map(String::into_bytes);
-        let bytes = fields.parsed("bodyBase64", "invalid_encoding", |text| STANDARD.decode(text)).value();
+        let headers = given_headers(&mut fields);
+        let body = given_body(&mut fields);
         fields.finish()?;
-        Ok(ReplayIn {
-            url: url.ok_or(ApiError::Internal)?,
-            method: method.value(),
-            headers: headers.value(),
-            body: bytes.or(text),
-        })
+        Ok(ReplayIn { url: url.ok_or(ApiError::Internal)?, method: method.value(), headers, body })
     }
 }
 
@@ -105,9 +100,8 @@ pub(crate) async fn post(
     }
     let head = Head::parse(&it.head);
     let method = given.method.or_else(|| Method::from_bytes(head.method).ok()).unwrap_or(Method::POST);
-    let headers = match &given.headers {
-        Some(given) => headers(given.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
-            .map_err(|msg| ApiError::invalid(&["body", "headers"], "invalid_header", msg))?,
+    let headers = match given.headers {
+        Some(given) => given,
         None => headers(head.headers.iter().map(|(name, value)| (*name, &**value)))
             .map_err(|msg| ApiError::Conflict(format!("{msg}; give the headers to send in \"headers\"")))?,
     };
@@ -119,6 +113,17 @@ pub(crate) async fn post(
     let result = bins.transport.send(&connections, &url, request, Budget::default()).await;
     connections.close();
     Ok(Answer::json(StatusCode::OK, &verdict(&url, &method, &result)))
+}
+
+fn given_headers(fields: &mut Fields<'_>) -> Option<HeaderMap> {
+    let expected = "a list of pairs of name and value";
+    let given = fields.typed::<Vec<(String, String)>>("headers", expected).value()?;
+    if given.len() > REPLAY_HEADERS_MAX {
+        let msg = format!("must have at most {REPLAY_HEADERS_MAX} entries");
+        fields.problem("headers", "wrong_length", msg);
+    }
+    let made = headers(given.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    made.map_err(|msg| fields.problem("headers", "invalid_header", msg)).ok()
 }
 
 /// Collects headers; those of the connection are left out.
@@ -138,13 +143,13 @@ fn headers<'a>(given: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Head
     Ok(headers)
 }
 
-fn verdict(url: &EndpointUrl, method: &Method, result: &AttemptResult) -> VerdictOut {
+fn verdict(url: &EndpointUrl, method: &Method, result: &AttemptResult) -> ReplayOut {
     let (cause, detail) = match &result.end {
         AttemptEnd::Answered(_) => (None, None),
         AttemptEnd::Failed { cause, detail } => (Some(cause.code()), Some(detail.clone())),
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    VerdictOut {
+    ReplayOut {
         url: url.as_str().to_owned(),
         method: method.to_string(),
         success: result.end.is_success(),

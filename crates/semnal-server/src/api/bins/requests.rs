@@ -14,6 +14,7 @@ use semnal_core::request_bin::capture::{CapturedRequest, Wanted};
 use semnal_core::request_bin::head::Head;
 use semnal_store::views::filter::{Found, Slice};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{BinsApi, bins, find};
 use crate::api::ApiState;
@@ -45,49 +46,76 @@ impl ListedKey for Number {
     }
 }
 
-/// A request as lists have it.
-#[derive(Serialize)]
+/// A captured request as lists have it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RequestOut {
+pub(in crate::api) struct CapturedRequestOut {
     id: String,
+    /// Counted from 1 in its bin.
     number: u32,
     bin_id: String,
     method: String,
     target: String,
     http_version: String,
+    /// Names and values in the order in which they came.
+    #[schema(value_type = Vec<Vec<String>>)]
     headers: Vec<(String, String)>,
     content_type: Option<String>,
+    /// How many bytes the body had.
     body_bytes: u64,
+    /// How many of them were kept.
     kept_bytes: usize,
     truncated: bool,
     remote_address: String,
     received_at: Rfc3339,
+    /// Why it is not valid HTTP/1.1.
     problem: Option<String>,
+    /// The message of this server that it is a delivery of.
     message_id: Option<String>,
+    /// Which attempt of that delivery it is.
     attempt: Option<u16>,
 }
 
-/// A request with its bytes.
-#[derive(Serialize)]
+/// A captured request with its bytes.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WholeOut {
+pub(in crate::api) struct CapturedBytesOut {
     #[serde(flatten)]
-    request: RequestOut,
-    /// Whose message it is a delivery of.
-    application_id: Option<String>,
+    request: CapturedRequestOut,
+    /// The request line and headers as they were sent.
     head_base64: String,
     body_base64: String,
     /// The body as it came in chunks.
     framed_base64: Option<String>,
 }
 
-pub(super) fn out(ids: &IdCipher, it: &CapturedRequest) -> RequestOut {
+/// A captured request with its bytes, and whose message it is a delivery of.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct CapturedWholeOut {
+    #[serde(flatten)]
+    bytes: CapturedBytesOut,
+    /// The application of the message that it is a delivery of.
+    application_id: Option<String>,
+}
+
+/// Returns a request with its bytes.
+pub(super) fn bytes_out(ids: &IdCipher, it: &CapturedRequest) -> CapturedBytesOut {
+    CapturedBytesOut {
+        request: out(ids, it),
+        head_base64: STANDARD.encode(&it.capture.head),
+        body_base64: STANDARD.encode(&it.capture.body),
+        framed_base64: it.capture.framed.as_ref().map(|framed| STANDARD.encode(framed)),
+    }
+}
+
+pub(super) fn out(ids: &IdCipher, it: &CapturedRequest) -> CapturedRequestOut {
     let capture = &it.capture;
     let head = Head::parse(&capture.head);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     // The link is the very text that was found to be an id of ours.
     let message = capture.message.and(head.text("webhook-id").or(head.text("svix-id")));
-    RequestOut {
+    CapturedRequestOut {
         id: ids.encode_captured(it.id),
         number: it.id.number,
         bin_id: super::public_id(ids, it.id.bin),
@@ -184,13 +212,7 @@ pub(super) async fn whole(api: &ApiState, view: View, it: &CapturedRequest) -> R
         }
         None => None,
     };
-    let whole = WholeOut {
-        request: out(api.store.ids(), it),
-        application_id,
-        head_base64: STANDARD.encode(&it.capture.head),
-        body_base64: STANDARD.encode(&it.capture.body),
-        framed_base64: it.capture.framed.as_ref().map(|framed| STANDARD.encode(framed)),
-    };
+    let whole = CapturedWholeOut { bytes: bytes_out(api.store.ids(), it), application_id };
     Ok(Answer::json(StatusCode::OK, &whole))
 }
 
@@ -243,9 +265,10 @@ pub(super) fn file(body: Body, content_type: &'static str, name: &str) -> Respon
     response
 }
 
-#[derive(Serialize)]
-struct LinksOut {
-    data: Vec<RequestOut>,
+/// What bins caught of a message.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct CapturedOfMessageOut {
+    data: Vec<CapturedRequestOut>,
 }
 
 /// `GET /api/v1/app/{app_id}/msg/{msg_id}/captured-request`: what bins caught of a message, newest first.
@@ -259,5 +282,5 @@ pub(crate) async fn of_message(
     let message = crate::api::find::message(&api, application, &message).await?.id;
     let found = bins.bins.of_message(view.organisation, message).await?;
     let data = found.iter().map(|it| out(api.store.ids(), it)).collect();
-    Ok(Answer::json(StatusCode::OK, &LinksOut { data }))
+    Ok(Answer::json(StatusCode::OK, &CapturedOfMessageOut { data }))
 }

@@ -13,6 +13,7 @@ use semnal_core::request_bin::response::{
     STATUSES, check_header, is_value,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{bins, change, find};
 use crate::api::ApiState;
@@ -23,37 +24,42 @@ use crate::api::error::ApiError;
 use crate::api::find::Segments;
 use crate::api::input::{Fields, Given};
 
-#[derive(Serialize)]
+/// What a bin answers.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ResponseOut<'a> {
+pub(in crate::api) struct BinResponseOut<'a> {
     status: u16,
+    /// Statuses of the next requests, one each; the last one stays.
     sequence: &'a [u16],
     content_type: Option<&'a str>,
+    #[schema(value_type = Vec<Vec<String>>)]
     headers: &'a [(String, String)],
     /// Null when the bin answers its default, or when it is no text.
     body: Option<&'a str>,
     body_base64: Option<String>,
     delay_ms: u32,
-    handshake: Option<HandshakeOut>,
-    fault: Option<FaultOut>,
+    handshake: Option<BinHandshakeOut>,
+    fault: Option<BinFaultOut>,
 }
 
-#[derive(Serialize)]
+/// A handshake that a bin answers as its sender wants it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct HandshakeOut {
+pub(in crate::api) struct BinHandshakeOut {
     sender: &'static str,
     has_secret: bool,
 }
 
-#[derive(Serialize)]
-struct FaultOut {
+/// What goes wrong on purpose, in so many of 100 requests.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct BinFaultOut {
     kind: &'static str,
     status: Option<u16>,
     percent: u8,
 }
 
-fn out(it: &BinResponse) -> ResponseOut<'_> {
-    let fault = it.fault.map(|fault| FaultOut {
+fn out(it: &BinResponse) -> BinResponseOut<'_> {
+    let fault = it.fault.map(|fault| BinFaultOut {
         kind: fault.kind.as_str(),
         status: match fault.kind {
             FaultKind::Status(status) => Some(status),
@@ -62,7 +68,7 @@ fn out(it: &BinResponse) -> ResponseOut<'_> {
         percent: fault.percent,
     });
     let handshake = it.handshake.as_ref();
-    ResponseOut {
+    BinResponseOut {
         status: it.status,
         sequence: &it.sequence,
         content_type: it.content_type.as_deref(),
@@ -71,7 +77,7 @@ fn out(it: &BinResponse) -> ResponseOut<'_> {
         body_base64: it.body.as_ref().map(|body| STANDARD.encode(body)),
         delay_ms: it.delay_ms,
         handshake: handshake
-            .map(|it| HandshakeOut { sender: it.sender.as_str(), has_secret: it.secret.is_some() }),
+            .map(|it| BinHandshakeOut { sender: it.sender.as_str(), has_secret: it.secret.is_some() }),
         fault,
     }
 }
@@ -132,20 +138,26 @@ fn headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
 }
 
 fn response_body(fields: &mut Fields<'_>) -> Option<Vec<u8>> {
+    let body = given_body(fields);
+    if body.as_ref().is_some_and(|body| body.len() > RESPONSE_BODY_BYTES_MAX) {
+        let name = if matches!(fields.raw("body"), Given::Value(_)) { "body" } else { "bodyBase64" };
+        fields.problem(name, "wrong_length", format!("must have at most {RESPONSE_BODY_BYTES_MAX} bytes"));
+    }
+    body
+}
+
+/// Reads a body that is given as text or as base64.
+pub(super) fn given_body(fields: &mut Fields<'_>) -> Option<Vec<u8>> {
     let text = fields.typed::<String>("body", "text").value().map(String::into_bytes);
     let bytes = fields.parsed("bodyBase64", "invalid_encoding", |text| STANDARD.decode(text)).value();
-    let body = match (text, bytes) {
+    match (text, bytes) {
         (Some(text), Some(bytes)) if text != bytes => {
             let msg = "differs from \"bodyBase64\", which is another form of it; give one of them";
             fields.problem("body", "contradiction", msg);
             None
         }
         (text, bytes) => bytes.or(text),
-    };
-    if body.as_ref().is_some_and(|body| body.len() > RESPONSE_BODY_BYTES_MAX) {
-        fields.problem("body", "wrong_length", format!("must have at most {RESPONSE_BODY_BYTES_MAX} bytes"));
     }
-    body
 }
 
 /// Reads whose handshake is answered. The problems of `inner` are named at the whole.

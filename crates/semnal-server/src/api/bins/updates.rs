@@ -34,7 +34,7 @@ const UPDATE_EVERY: Duration = Duration::from_millis(250);
 /// 250 requests in one update.
 const UPDATE_REQUESTS_MAX: usize = 250;
 /// 1 h: then a client comes back, and its key is looked at again.
-const STREAM_LIMIT: Duration = Duration::from_secs(3_600);
+pub(in crate::api) const STREAM_SECONDS_MAX: u16 = 3_600;
 
 struct Listening {
     api: Arc<ApiState>,
@@ -53,7 +53,8 @@ struct TallyOut {
     last_number: u32,
 }
 
-/// `GET …/stream`: without `Last-Event-ID` or `after`, what comes from now on.
+/// `GET …/stream`: without `Last-Event-ID` or `after`, what comes from now on. It begins with the counts, also when it is
+/// to end at once.
 pub(crate) async fn get(
     State(api): State<Arc<ApiState>>,
     caller: Caller,
@@ -64,13 +65,14 @@ pub(crate) async fn get(
     let (view, bins) = (caller.organisation(Scope::Read)?, bins(&api)?);
     let id = find(&api, bins, view, &bin)?.bin.id;
     let after = params.id("after", |text| number_of(api.store.ids(), id, text));
+    let seconds = params.number("timeout", 0..=STREAM_SECONDS_MAX).unwrap_or(STREAM_SECONDS_MAX);
     params.finish()?;
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let watch = bins.bins.watch(id).ok_or_else(|| ApiError::not_found("request bin", &bin))?;
     let last = watch.borrow().last_number;
     // A number that was not given out yet is one of another bin that had the same uid.
     let after = last_event.or(after).map_or(last, |after: u32| after.min(last));
-    let until = Instant::now() + STREAM_LIMIT;
+    let until = Instant::now() + Duration::from_secs(seconds.into());
     let listening = Listening { api: api.clone(), bin: id, watch, after, updated_at: None, until };
     let body = Streamed::new(listening, |it: Listening| Box::pin(it.next()));
     let mut response = Response::new(Body::new(body));
@@ -85,10 +87,13 @@ impl Listening {
     /// Returns the next piece: events, or a heartbeat. `None` ends the stream.
     async fn next(mut self) -> Option<(Bytes, Listening)> {
         let Ok(bins) = self.api.bins.clone() else { return None };
-        if let Some(at) = self.updated_at
-            && timeout_at(at + UPDATE_EVERY, bins.shutdown.cancelled()).await.is_ok()
-        {
-            return None;
+        if let Some(at) = self.updated_at {
+            let next_at = self.until.min(at + UPDATE_EVERY);
+            let is_stopping = timeout_at(next_at, bins.shutdown.cancelled()).await.is_ok();
+            // Also a bin that never rests is let go in time.
+            if is_stopping || Instant::now() >= self.until {
+                return None;
+            }
         }
         loop {
             let first = self.updated_at.is_none();

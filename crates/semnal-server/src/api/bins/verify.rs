@@ -9,6 +9,7 @@ use semnal_core::request_bin::capture::CapturedRequest;
 use semnal_core::request_bin::head::Head;
 use semnal_core::signature::{Secret, SecretError, Signer, Verifier, VerifyError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bins;
 use super::requests::find_request;
@@ -20,9 +21,10 @@ use crate::api::error::ApiError;
 use crate::api::find::Segments;
 use crate::api::input::Fields;
 
-#[derive(Debug, Serialize)]
+/// Whether a signature holds, and if not, why.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct VerdictOut {
+pub(in crate::api) struct VerdictOut {
     valid: bool,
     /// `valid`, or the first check that failed.
     reason: &'static str,

@@ -18,9 +18,9 @@ use crate::api::find::Segments;
 use crate::api::query::Params;
 
 /// 25 s unless told otherwise: below the patience of most proxies.
-const WAIT_SECONDS_DEFAULT: u16 = 25;
+pub(in crate::api) const WAIT_SECONDS_DEFAULT: u16 = 25;
 /// 60 s at most.
-const WAIT_SECONDS_MAX: u16 = 60;
+pub(in crate::api) const WAIT_SECONDS_MAX: u16 = 60;
 
 /// `GET …/wait`: 408 when none came. Without `after`, requests count that come from now on.
 pub(crate) async fn get(

@@ -90,6 +90,8 @@ fn schema_of<T: ToSchema>() -> (String, RefOr<Schema>) {
 
 fn components(mut schemas: Vec<(String, RefOr<Schema>)>) -> Components {
     schemas.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let is_one_thing = |pair: &[(String, RefOr<Schema>)]| pair[0].0 != pair[1].0 || pair[0].1 == pair[1].1;
+    debug_assert!(schemas.windows(2).all(is_one_thing), "two schemas have one name");
     let mut components = ComponentsBuilder::new();
     for (name, schema) in schemas {
         let is_answer = !name.ends_with("In") && !name.ends_with("Patch");
@@ -122,7 +124,8 @@ fn always_whole(schema: RefOr<Schema>) -> RefOr<Schema> {
 fn errors() -> [(&'static str, Response); 10] {
     let problem = |text: &str| error(text, "ErrorOut");
     let key = "The caller is unknown: no key, or one that is mistyped, expired or revoked.";
-    let later = "It cannot be done now, and nothing was stored: `storage_full`, `views_building` or `unavailable`. \
+    let later = "It cannot be done now, and nothing was stored: `storage_full`, `views_building`, `bins_unavailable` \
+                 or `unavailable`. \
                  Try again after the seconds that `retry-after` says.";
     [
         ("BadRequest", problem("The body is not JSON, or ended too early.").build()),

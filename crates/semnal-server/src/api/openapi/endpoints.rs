@@ -18,7 +18,7 @@ use super::operation::{delete, get, patch, post, put};
 use super::shape::{self, Body};
 
 /// A key pair for ed25519 with its prefix, the longest secret.
-const SECRET_CHARACTERS_MAX: usize = 106;
+pub(super) const SECRET_CHARACTERS_MAX: usize = 106;
 /// What `check_header` takes as a name, but for those that Semnal sets itself.
 const HEADER_NAME_PATTERN: &str = "^[!#$%&'*+\\-.^_`|~0-9a-zA-Z]+$";
 /// 256 bytes for the name of a header.

@@ -76,7 +76,8 @@ impl Described {
 
     // ---- what it takes ----------------------------------------------------------------------------------------
 
-    fn query(mut self, name: &str, shape: Schema, text: &str) -> Described {
+    /// A parameter of the query.
+    pub(super) fn query(mut self, name: &str, shape: Schema, text: &str) -> Described {
         self.has_input = true;
         self.builder = self.builder.parameter(parameter(name, ParameterIn::Query, shape, text));
         self
@@ -148,13 +149,18 @@ impl Described {
         self.query(name, shape::name(), text)
     }
 
-    /// It may be sent again with the same key, and happens once.
-    pub(super) fn idempotent(mut self) -> Described {
+    /// A header of the request.
+    pub(super) fn header(mut self, name: &str, shape: Schema, text: &str) -> Described {
         self.has_input = true;
+        self.builder = self.builder.parameter(parameter(name, ParameterIn::Header, shape, text));
+        self
+    }
+
+    /// It may be sent again with the same key, and happens once.
+    pub(super) fn idempotent(self) -> Described {
         let text = "Requests with the same key within 12 hours happen once and get the same answer.";
         let shape = shape::with_pattern(shape::text(1..=KEY_BYTES_MAX), "^[!-~]+$");
-        self.builder = self.builder.parameter(parameter("idempotency-key", ParameterIn::Header, shape, text));
-        self
+        self.header("idempotency-key", shape, text)
     }
 
     /// It has a body.
@@ -174,19 +180,15 @@ impl Described {
     // ---- what it answers --------------------------------------------------------------------------------------
 
     /// An answer with a body.
-    pub(super) fn answer<T: ToSchema>(mut self, status: u16, text: &str) -> Described {
-        self.schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(&mut self.schemas);
-        self.answer_named(status, text, &T::name())
+    pub(super) fn answer<T: ToSchema>(self, status: u16, text: &str) -> Described {
+        self.knowing::<T>().answer_named(status, text, &T::name())
     }
 
     /// A page of these.
     pub(super) fn answer_page<T: ToSchema>(mut self, text: &str) -> Described {
         let name = format!("ListResponse_{}", T::name());
-        self.schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(&mut self.schemas);
         self.schemas.push((name.clone(), list_schema(&T::name()).into()));
-        self.answer_named(200, text, &name)
+        self.knowing::<T>().answer_named(200, text, &name)
     }
 
     fn answer_named(self, status: u16, text: &str, schema: &str) -> Described {
@@ -207,14 +209,33 @@ impl Described {
 
     /// An answer that is not JSON of ours.
     pub(super) fn other(self, media: &str, schema: Schema, text: &str) -> Described {
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        self.respond(200, ResponseBuilder::new().description(text).content(media, content).build())
+        self.one_of_forms([(media, schema)], text)
+    }
+
+    /// An answer in one of several forms.
+    pub(super) fn one_of_forms<const N: usize>(self, forms: [(&str, Schema); N], text: &str) -> Described {
+        let mut response = ResponseBuilder::new().description(text);
+        for (media, schema) in forms {
+            response = response.content(media, ContentBuilder::new().schema(Some(schema)).build());
+        }
+        self.respond(200, response.build())
+    }
+
+    /// Makes a schema known that an answer refers to by its name.
+    pub(super) fn knowing<T: ToSchema>(mut self) -> Described {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        self
     }
 
     /// 409, with the reason that is special to this operation.
     pub(super) fn conflict(self, text: &str) -> Described {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorOut"))).build();
-        self.respond(409, ResponseBuilder::new().description(text).content(JSON, content).build())
+        self.refused(409, text)
+    }
+
+    /// A refusal that is special to this operation.
+    pub(super) fn refused(self, status: u16, text: &str) -> Described {
+        self.answer_named(status, text, "ErrorOut")
     }
 
     fn respond(mut self, status: u16, response: Response) -> Described {
@@ -275,6 +296,8 @@ fn path_part(name: &str) -> (Schema, &'static str) {
         "attempt_id" => "Id of the attempt.",
         "event_type_name" => "Name of the event type.",
         "task_id" => "Id of the task.",
+        "bin_id" => "Id or uid of the request bin.",
+        "request_id" => "Id or number of the captured request.",
         _ => "",
     };
     (shape::name(), text)

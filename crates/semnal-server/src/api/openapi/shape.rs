@@ -28,6 +28,21 @@ pub(super) fn any_text() -> Schema {
     Object::with_type(Type::String).into()
 }
 
+/// Text of one character or more.
+pub(super) fn some_text() -> Schema {
+    edit(any_text(), |object| object.min_length = Some(1))
+}
+
+/// An id of ours: its prefix, and 27 letters and digits.
+pub(super) fn id(prefix: &str) -> Schema {
+    with_pattern(any_text(), &format!("^{prefix}_[0-9A-Za-z]{{27}}$"))
+}
+
+/// Bytes as base64.
+pub(super) fn base64() -> Schema {
+    with_pattern(any_text(), "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
+}
+
 /// A name of an event type, a uid or an event id.
 pub(super) fn name() -> Schema {
     with_pattern(text(1..=NAME_CHARACTERS_MAX), NAME_PATTERN)
@@ -41,6 +56,11 @@ pub(super) fn channel() -> Schema {
 /// Text that a regular expression describes further.
 pub(super) fn with_pattern(schema: Schema, pattern: &str) -> Schema {
     edit(schema, |object| object.pattern = Some(pattern.to_owned()))
+}
+
+/// Text of so many characters at most, described further already.
+pub(super) fn with_characters_max(schema: Schema, max: usize) -> Schema {
+    edit(schema, |object| object.max_length = Some(max))
 }
 
 /// Text of a well-known format.

@@ -117,6 +117,7 @@ fn whole(number: &Number) -> Option<usize> {
 
 fn range(min: Option<usize>, max: Option<usize>) -> Option<String> {
     match (min, max) {
+        (Some(min), Some(max)) if min == max => Some(max.to_string()),
         (Some(min), Some(max)) => Some(format!("{min} to {max}")),
         (None, Some(max)) => Some(format!("at most {max}")),
         (Some(0), None) | (None, None) => None,

@@ -184,6 +184,38 @@ async fn a_stream_ends_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_after_the_time_that_was_asked_for_also_when_requests_never_cease() {
+    let world = World::new().await;
+    let bin = world.mine().await;
+    let at_once = world.get(&format!("{BIN}/stream?timeout=0")).await;
+    let text = String::from_utf8(at_once.body.to_vec()).unwrap();
+    assert_eq!(text, "event: bin\ndata: {\"requests\":0,\"bytes\":0,\"lastNumber\":0}\n\n");
+    let never_cease = async {
+        loop {
+            world.catch(bin, "GET /mine HTTP/1.1", b"").await;
+        }
+    };
+    let path = format!("{BIN}/stream?timeout=1");
+    tokio::select! {
+        answer = world.get(&path) => assert!(answer.body.starts_with(b"event: bin")),
+        () = never_cease => {}
+    }
+    assert_eq!(world.get(&format!("{BIN}/stream?timeout=3601")).await.invalid(), ["query.timeout"]);
+}
+
+#[tokio::test]
+async fn a_body_to_send_again_that_is_given_twice_must_be_the_same() {
+    let world = World::new().await;
+    let bin = world.mine().await;
+    world.catch(bin, "POST /mine HTTP/1.1", b"{}").await;
+    let path = format!("{BIN}/request/1/replay");
+    let given = json!({
+        "url": "https://example.com/", "body": "a", "bodyBase64": "Yg==", "headers": [["a b", "v"]], "method": "",
+    });
+    assert_eq!(world.post(&path, given).await.invalid(), ["body.method", "body.headers", "body.body"]);
+}
+
+#[tokio::test]
 async fn a_signature_is_judged_at_the_moment_of_arrival_with_the_reason_of_its_failure() {
     let world = World::new().await;
     let bin = world.mine().await;

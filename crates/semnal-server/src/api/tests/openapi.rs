@@ -78,6 +78,7 @@ pub(super) struct Named {
     endpoint: String,
     message: String,
     task: String,
+    bin: String,
 }
 
 impl Named {
@@ -93,7 +94,10 @@ impl Named {
         let since = json!({"since": "2023-01-31T12:00:00Z"});
         let started = world.post(&format!("{app}/endpoint/{endpoint}/recover"), since).await.expect(202);
         let task = started["id"].as_str().unwrap().to_owned();
-        Named { world, application, endpoint, message, task }
+        let bin = world.post("/api/v1/bin", json!({})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        // Nobody who waits for a request holds a test up: the bins say that the server stops.
+        world.api.bins.as_ref().unwrap().shutdown.cancel();
+        Named { world, application, endpoint, message, task, bin }
     }
 
     /// Fills a path. A new kind of id must be given something to name.
@@ -106,6 +110,9 @@ impl Named {
             ("{attempt_id}", "atmpt_none"),
             ("{task_id}", &self.task),
             ("{event_type_name}", "invoice.paid"),
+            ("{bin_id}", &self.bin),
+            // None was caught: nothing is sent again to anybody.
+            ("{request_id}", "1"),
         ] {
             filled = filled.replace(part, name);
         }

@@ -1,6 +1,8 @@
 //! Every limit that is described is enforced where it says: what is at the limit passes, what is beyond it is 422
 //! and names the place.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::Answered;
@@ -145,13 +147,37 @@ fn probes(name: &str, schema: &Value) -> Vec<(Value, bool)> {
 }
 
 fn array_probes(schema: &Value) -> Vec<(Value, bool)> {
-    let mut probes = vec![(json!([7]), false), (json!([]), schema["minItems"].as_u64().unwrap_or(0) == 0)];
     let items = &schema["items"];
+    let mut probes = vec![(json!([7]), false), (json!([]), schema["minItems"].as_u64().unwrap_or(0) == 0)];
+    let entry = |i: u64| match items["type"].as_str() {
+        Some("array") => json!([format!("x-{i}"), "v"]),
+        Some("integer") => items["maximum"].clone(),
+        _ => json!(format!("n{i}")),
+    };
+    match items["type"].as_str() {
+        Some("array") => probes.extend([
+            (json!([["x"]]), false),
+            (json!([["x", "v", "v"]]), false),
+            (json!([["x", 7]]), false),
+            (json!([["a b", "v"]]), false),
+            (json!([["x", "v\n"]]), false),
+        ]),
+        Some("integer") => {
+            let (min, max) = (items["minimum"].as_i64().unwrap(), items["maximum"].as_i64().unwrap());
+            probes.extend([
+                (json!([min, max]), true),
+                (json!([min - 1]), false),
+                (json!([max + 1]), false),
+                (json!(["200"]), false),
+            ]);
+        }
+        _ => {}
+    }
     if let Some(words) = items["enum"].as_array() {
         probes.extend([(json!(words), true), (json!(["none-of-them"]), false)]);
     }
     if let Some(max) = schema["maxItems"].as_u64() {
-        let entries = |n: u64| Value::Array((0..n).map(|i| json!(format!("n{i}"))).collect());
+        let entries = |n: u64| Value::Array((0..n).map(entry).collect());
         probes.extend([(entries(max), true), (entries(max + 1), false)]);
     }
     if let Some(max) = items["maxLength"].as_u64() {
@@ -189,6 +215,12 @@ fn text_probes(name: &str, schema: &Value) -> Vec<(Value, bool)> {
     let max = usize::try_from(schema["maxLength"].as_u64().unwrap_or(0)).unwrap();
     let long = |characters: usize| json!("x".repeat(characters));
     match (name, schema["format"].as_str()) {
+        ("expiresAt", _) => vec![
+            (json!("2023-12-01T12:00:00Z"), true),
+            (json!("2023-11-01T12:00:00Z"), false),
+            (json!("2040-01-01T12:00:00Z"), false),
+            (json!("soon"), false),
+        ],
         (_, Some("date-time")) => vec![(json!("2023-11-01T12:00:00Z"), true), (json!("soon"), false)],
         ("url", _) => {
             let url = |bytes: usize| json!(format!("https://example.com/{}", "x".repeat(bytes - 20)));
@@ -210,8 +242,23 @@ fn text_probes(name: &str, schema: &Value) -> Vec<(Value, bool)> {
                 (json!("whsec_%"), false),
             ]
         }
+        ("bodyBase64", _) => base64_probes(schema),
+        ("after", _) => vec![(json!("0"), true), (json!("999999999"), true), (json!("req_1"), false)],
+        ("message_id", _) => vec![(json!("msg_1"), false), (json!("x"), false)],
+        ("method", _) if schema["pattern"].is_string() => {
+            vec![
+                (json!("PROPFIND"), true),
+                (json!(""), false),
+                (json!("a b"), false),
+                (json!("CONNECT"), false),
+            ]
+        }
+        _ if schema["maxLength"].is_null() => {
+            vec![(json!("a b"), true), (json!(""), true), (json!(7), false)]
+        }
         _ => {
-            let is_name = schema["pattern"].is_string();
+            // A pattern that has a blank allows them inside.
+            let is_name = schema["pattern"].as_str().is_some_and(|pattern| !pattern.contains(' '));
             let empty = schema["minLength"].as_u64().unwrap_or(0) == 0;
             vec![
                 (long(max), true),
@@ -222,6 +269,22 @@ fn text_probes(name: &str, schema: &Value) -> Vec<(Value, bool)> {
             ]
         }
     }
+}
+
+fn base64_probes(schema: &Value) -> Vec<(Value, bool)> {
+    let mut probes = vec![
+        (json!(""), true),
+        (json!("AA=="), true),
+        (json!("AA"), false),
+        (json!("%"), false),
+        (json!(7), false),
+    ];
+    if let Some(max) = schema["maxLength"].as_u64() {
+        let bytes = usize::try_from(max).unwrap() / 4 * 3 - 2;
+        let encoded = |bytes: usize| json!(STANDARD.encode(vec![0; bytes]));
+        probes.extend([(encoded(bytes), true), (encoded(bytes + 1), false)]);
+    }
+    probes
 }
 
 fn object_probes(schema: &Value) -> Vec<(Value, bool)> {

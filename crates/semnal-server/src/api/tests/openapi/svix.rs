@@ -21,16 +21,31 @@ const SCHEDULES: &str = "an event type can have a retry schedule of its own here
 const EXAMPLES: &str =
     "which example is sent, or another payload in its place: the console lets people edit it";
 const REFUSED_RAW: &str = "looked at to refuse raw payloads of SDKs instead of delivering an empty object";
+const BINS: &str = "request bins, which Svix's API does not have";
 const OURS: &str = "not part of Svix's API";
 
 /// Every difference and its reason.
 const REASONS: &[(&str, &str)] = &[
     ("DELETE /api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content is missing", NOT_BUILT_YET),
     ("DELETE /api/v1/app/{app_id}/msg/{msg_id}/content is missing", NOT_BUILT_YET),
+    ("DELETE /api/v1/bin/{bin_id} is more", BINS),
+    ("DELETE /api/v1/bin/{bin_id}/request is more", BINS),
+    ("DELETE /api/v1/bin/{bin_id}/request/{request_id} is more", BINS),
     ("GET /api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers is more", HOSTED),
+    ("GET /api/v1/app/{app_id}/msg/{msg_id}/captured-request is more", BINS),
     ("GET /api/v1/app/{app_id}/msg/{msg_id}/endpoint has parameter expanded_statuses more", HOSTED),
     ("GET /api/v1/background-task is more", HOSTED),
     ("GET /api/v1/background-task/{task_id} is more", HOSTED),
+    ("GET /api/v1/bin is more", BINS),
+    ("GET /api/v1/bin/{bin_id} is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/export is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/request is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/request/{request_id} is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/request/{request_id}/curl is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/request/{request_id}/raw is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/response is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/stream is more", BINS),
+    ("GET /api/v1/bin/{bin_id}/wait is more", BINS),
     ("GET /healthz is more", OURS),
     ("GET /openapi.json is more", OURS),
     ("GET /readyz is more", OURS),
@@ -48,6 +63,7 @@ const REASONS: &[(&str, &str)] = &[
     ("PATCH /api/v1/app/{app_id}/endpoint/{endpoint_id} has field retrySchedule more", MORE_OF_AN_ENDPOINT),
     ("PATCH /api/v1/app/{app_id}/endpoint/{endpoint_id} is not called patch_endpoint", OUR_ID),
     ("PATCH /api/v1/app/{app_id}/endpoint/{endpoint_id}/headers has field deleteHeaders more", NULL_TOO),
+    ("PATCH /api/v1/bin/{bin_id} is more", BINS),
     ("PATCH /api/v1/event-type/{event_type_name} has field example more", FOR_PEOPLE),
     ("PATCH /api/v1/event-type/{event_type_name} has field featureFlags more", HOSTED),
     ("PATCH /api/v1/event-type/{event_type_name} has field groupName more", FOR_PEOPLE),
@@ -76,6 +92,9 @@ const REASONS: &[(&str, &str)] = &[
     ("POST /api/v1/auth/app/{app_id}/expire-all is more", HOSTED),
     ("POST /api/v1/auth/logout is not called logout_api_v1_auth_logout__post", OUR_ID),
     ("POST /api/v1/background-task/{task_id}/cancel is more", HOSTED),
+    ("POST /api/v1/bin is more", BINS),
+    ("POST /api/v1/bin/{bin_id}/request/{request_id}/replay is more", BINS),
+    ("POST /api/v1/bin/{bin_id}/request/{request_id}/verify is more", BINS),
     ("POST /api/v1/event-type has field example more", FOR_PEOPLE),
     ("POST /api/v1/event-type has field featureFlags more", HOSTED),
     ("POST /api/v1/event-type has field groupName more", FOR_PEOPLE),
@@ -89,6 +108,7 @@ const REASONS: &[(&str, &str)] = &[
     ("PUT /api/v1/app/{app_id}/endpoint/{endpoint_id} has field paused more", MORE_OF_AN_ENDPOINT),
     ("PUT /api/v1/app/{app_id}/endpoint/{endpoint_id} has field rateLimit more", TWO_NAMES),
     ("PUT /api/v1/app/{app_id}/endpoint/{endpoint_id} has field retrySchedule more", MORE_OF_AN_ENDPOINT),
+    ("PUT /api/v1/bin/{bin_id}/response is more", BINS),
     ("PUT /api/v1/event-type/{event_type_name} has field example more", FOR_PEOPLE),
     ("PUT /api/v1/event-type/{event_type_name} has field featureFlags more", HOSTED),
     ("PUT /api/v1/event-type/{event_type_name} has field groupName more", FOR_PEOPLE),
