@@ -10,18 +10,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bench::history::History;
 use crate::bench::neighbour::Neighbour;
 use crate::bench::start::{Idle, Pending};
 use crate::bench::throughput::{Shape, Throughput};
+use crate::bench::visible::Visible;
 use crate::error::HarnessError;
 use crate::generator::Pace;
 use crate::process::Program;
 
+pub mod history;
 pub mod machine;
 pub mod neighbour;
 pub mod start;
 pub mod table;
 pub mod throughput;
+pub mod visible;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -41,6 +45,10 @@ pub enum Scenario {
     Neighbour,
     /// A start with many deliveries pending.
     Pending,
+    /// How soon every list shows a delivery, at a fixed rate.
+    Visible,
+    /// What lists cost on a long history, and what that costs those who send.
+    History,
 }
 
 impl Scenario {
@@ -80,6 +88,12 @@ pub struct Options {
     pub rate: u32,
     /// Deliveries pending at the start of [`Scenario::Pending`].
     pub pending: u64,
+    /// Messages a second of [`Scenario::Visible`].
+    pub visible_rate: u32,
+    /// Deliveries stored in [`Scenario::History`].
+    pub history: u64,
+    /// How often each question of [`Scenario::History`] is asked.
+    pub times: usize,
 }
 
 /// All that was measured.
@@ -99,6 +113,10 @@ pub struct Report {
     pub neighbour: Option<Neighbour>,
     /// The start with pending deliveries.
     pub pending: Option<Pending>,
+    /// How soon lists show a delivery.
+    pub visible: Option<Visible>,
+    /// The long history.
+    pub history: Option<History>,
 }
 
 /// One scenario on both programs.
@@ -142,7 +160,20 @@ pub fn run(options: &Options, progress: &mut dyn Write) -> Result<Report, Harnes
             (Scenario::Pending, Some(semnal)) => {
                 report.pending = Some(start::measure_pending(options, semnal, progress)?);
             }
-            (Scenario::Idle | Scenario::Neighbour | Scenario::Pending, None) => {}
+            (Scenario::Visible, Some(semnal)) => {
+                report.visible = Some(visible::measure(options, semnal, progress)?);
+            }
+            (Scenario::History, Some(semnal)) => {
+                report.history = Some(history::measure(options, semnal, progress)?);
+            }
+            (
+                Scenario::Idle
+                | Scenario::Neighbour
+                | Scenario::Pending
+                | Scenario::Visible
+                | Scenario::History,
+                None,
+            ) => {}
         }
     }
     Ok(report)
