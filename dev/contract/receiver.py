@@ -6,6 +6,7 @@ enough HTTP/1.1 for that: keep-alive, content-length and chunked bodies.
 
 import socketserver
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from waiting import DEADLINE_SECONDS
@@ -50,6 +51,7 @@ class Receiver:
         self._arrived = threading.Condition()
         self._requests: dict[str, list[Request]] = {}
         self._answers: dict[str, list[int]] = {}
+        self._deciders: dict[str, Callable[[Request], int]] = {}
         self._server = _Server(("127.0.0.1", 0), _Connection)
         self._server.receiver = self
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -61,6 +63,11 @@ class Receiver:
         """The statuses of the next requests to `path`; after the last of them 200 again."""
         with self._arrived:
             self._answers[path] = list(statuses)
+
+    def answer_by(self, path: str, decide: Callable[[Request], int]):
+        """Every request to `path` is answered with the status that `decide` returns for it."""
+        with self._arrived:
+            self._deciders[path] = decide
 
     def requests(self, path: str) -> list[Request]:
         with self._arrived:
@@ -85,7 +92,8 @@ class Receiver:
         with self._arrived:
             self._requests.setdefault(request.path, []).append(request)
             answers = self._answers.get(request.path, [])
-            status = answers.pop(0) if answers else 200
+            decide = self._deciders.get(request.path, lambda _: answers.pop(0) if answers else 200)
+            status = decide(request)
             self._arrived.notify_all()
             return status
 

@@ -195,9 +195,13 @@ def test_a_recover_that_is_killed_again_and_again_sends_each_delivery_once(crash
     assert verified.returncode == 0, verified.stdout
 
 
-def test_a_recover_that_is_cancelled_sends_nothing_more(crash):
+def test_a_recover_that_is_watched_and_cancelled_sends_nothing_more(crash):
     task_id = crash.recover()
-    wait_for(lambda: crash.task(task_id)["data"]["done"] > 0, "progress", PATIENCE_SECONDS)
+    # Watched with the SDK, as its users do, which has no call to cancel.
+    watched = wait_for(
+        lambda: (it := crash.svix.background_task.get(task_id)).data["done"] > 0 and it, "progress", PATIENCE_SECONDS
+    )
+    assert (watched.status, watched.data["total"]) == (BackgroundTaskStatus.RUNNING, MESSAGES)
     connection = http.client.HTTPConnection("127.0.0.1", crash.server.port)
     path = f"/api/v1/background-task/{task_id}/cancel"
     connection.request("POST", path, headers={"authorization": f"Bearer {crash.key}"})

@@ -1,13 +1,13 @@
 // The whole story with the npm packages: application, event type, endpoint, secret, send, verify, attempts, resend,
-// rotate, delete. Reads SEMNAL_URL and SEMNAL_TOKEN; prints the steps that it got through. test_node.py runs it.
+// rotate, delete. Reads PACKAGE, SEMNAL_URL and SEMNAL_TOKEN; prints the steps that it got through. test_node.py runs it.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 
-const require = createRequire(`${process.env.NODE_PACKAGES}/`);
-const { Svix, Webhook, ApiException } = require("svix");
-const standardwebhooks = require("standardwebhooks");
+import { load } from "./packages.mjs";
+
+const { Svix, Webhook, ApiException } = await load(process.env.PACKAGE);
+const standardwebhooks = await load("standardwebhooks");
 
 const DEADLINE_MS = 20_000;
 const steps = [];
@@ -56,7 +56,8 @@ steps.push("secret");
 
 const payload = { nume: "Ștefan 😀", n: 7 };
 const message = await svix.message.create(application.id, { eventType: name, payload });
-assert.deepEqual((await svix.message.get(application.id, message.id)).payload, payload);
+const content = { withContent: true };
+assert.deepEqual((await svix.message.get(application.id, message.id, content)).payload, payload);
 const first = await arrival(1);
 assert.equal(first.headers["webhook-id"], message.id);
 steps.push("delivered");

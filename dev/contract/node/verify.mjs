@@ -1,9 +1,8 @@
 // Verifies one received request with one of the npm packages. Reads everything from the environment; prints what it
 // found as JSON. test_node.py runs it.
-import { createRequire } from "node:module";
+import { load } from "./packages.mjs";
 
-const require = createRequire(`${process.env.NODE_PACKAGES}/`);
-const { Webhook } = require(process.env.PACKAGE);
+const { Webhook } = await load(process.env.PACKAGE);
 
 const body = Buffer.from(process.env.BODY_HEX, "hex");
 const headers = JSON.parse(process.env.HEADERS);
@@ -20,7 +19,8 @@ function refuses(secret, text) {
 
 console.log(
   JSON.stringify({
-    payload: new Webhook(process.env.SECRET).verify(body, headers),
+    // svix 2 judges only, and returns nothing.
+    payload: new Webhook(process.env.SECRET).verify(body, headers) ?? JSON.parse(body),
     changedBodyRefused: refuses(process.env.SECRET, `${body} `),
     otherSecretRefused: refuses(otherSecret, body.toString()),
   }),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -93,6 +94,20 @@ impl Api {
         let made = serde_json::from_slice::<CreatedBin>(&answer);
         made.map(|made| made.url)
             .map_err(|error| HarnessError::Vacuous(format!("a bin was made and has no URL: {error}")))
+    }
+
+    /// Reads something as JSON.
+    ///
+    /// # Errors
+    /// As [`Api::create_application`]; an answer of another shape counts as refused.
+    pub fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, HarnessError> {
+        let answer = self.call(Method::GET, path, Bytes::new(), 200)?;
+        serde_json::from_slice(&answer).map_err(|_| HarnessError::Refused {
+            method: Method::GET,
+            path: path.to_owned(),
+            status: 200,
+            body: String::from_utf8_lossy(&answer).into_owned(),
+        })
     }
 
     fn create(&mut self, path: &str, body: &serde_json::Value) -> Result<String, HarnessError> {

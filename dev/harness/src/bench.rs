@@ -11,19 +11,23 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bench::captures::Captures;
+use crate::bench::history::History;
 use crate::bench::neighbour::Neighbour;
 use crate::bench::start::{Idle, Pending};
 use crate::bench::throughput::{Shape, Throughput};
+use crate::bench::visible::Visible;
 use crate::error::HarnessError;
 use crate::generator::Pace;
 use crate::process::Program;
 
 pub mod captures;
+pub mod history;
 pub mod machine;
 pub mod neighbour;
 pub mod start;
 pub mod table;
 pub mod throughput;
+pub mod visible;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -45,6 +49,10 @@ pub enum Scenario {
     Captures,
     /// A start with many deliveries pending.
     Pending,
+    /// How soon every list shows a delivery, at a fixed rate.
+    Visible,
+    /// What lists cost on a long history, and what that costs those who send.
+    History,
 }
 
 impl Scenario {
@@ -85,6 +93,12 @@ pub struct Options {
     pub rate: u32,
     /// Deliveries pending at the start of [`Scenario::Pending`].
     pub pending: u64,
+    /// Messages a second of [`Scenario::Visible`].
+    pub visible_rate: u32,
+    /// Deliveries stored in [`Scenario::History`].
+    pub history: u64,
+    /// How often each question of [`Scenario::History`] is asked.
+    pub times: usize,
 }
 
 /// All that was measured.
@@ -106,6 +120,10 @@ pub struct Report {
     pub captures: Option<Captures>,
     /// The start with pending deliveries.
     pub pending: Option<Pending>,
+    /// How soon lists show a delivery.
+    pub visible: Option<Visible>,
+    /// The long history.
+    pub history: Option<History>,
 }
 
 /// One scenario on both programs.
@@ -152,7 +170,21 @@ pub fn run(options: &Options, progress: &mut dyn Write) -> Result<Report, Harnes
             (Scenario::Pending, Some(semnal)) => {
                 report.pending = Some(start::measure_pending(options, semnal, progress)?);
             }
-            (Scenario::Idle | Scenario::Neighbour | Scenario::Captures | Scenario::Pending, None) => {}
+            (Scenario::Visible, Some(semnal)) => {
+                report.visible = Some(visible::measure(options, semnal, progress)?);
+            }
+            (Scenario::History, Some(semnal)) => {
+                report.history = Some(history::measure(options, semnal, progress)?);
+            }
+            (
+                Scenario::Idle
+                | Scenario::Neighbour
+                | Scenario::Captures
+                | Scenario::Pending
+                | Scenario::Visible
+                | Scenario::History,
+                None,
+            ) => {}
         }
     }
     Ok(report)

@@ -36,6 +36,11 @@ pub fn unix_now() -> UnixMillis {
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// Returns a time as RFC 3339 writes it, in UTC.
+pub fn rfc3339(time: UnixMillis) -> String {
+    jiff::Timestamp::from_millisecond(time.0).unwrap_or_default().to_string()
+}
+
 /// Blocks this thread.
 #[expect(clippy::disallowed_methods, reason = "the harness waits for processes in real time")]
 pub fn wait(length: Duration) {

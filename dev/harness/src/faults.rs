@@ -16,6 +16,7 @@ mod kill;
 mod load;
 pub mod power_cut;
 mod settle;
+pub mod views;
 
 /// How many attempts an endpoint may have under way at once: `CONCURRENCY_MAX` of the engine's lanes.
 const CONCURRENCY_MAX: u64 = 64;

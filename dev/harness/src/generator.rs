@@ -38,6 +38,13 @@ impl Route {
         }
     }
 
+    /// Returns the same way for messages on a channel.
+    pub fn on_channel(mut self, channel: &str) -> Route {
+        let head = format!("{{\"channels\":[\"{channel}\"],");
+        self.before_payload.splice(..1, head.into_bytes());
+        self
+    }
+
     /// Builds the body of a message.
     pub fn body(&self, payload: &Template, stamp: Stamp) -> Bytes {
         let mut body = Vec::with_capacity(self.before_payload.len() + payload.bytes() + 1);

@@ -21,6 +21,9 @@ const LOG_TAIL_BYTES: u64 = 4_000;
 /// How long a terminated server may take: DESIGN 12 gives it 30 s.
 const TERMINATE_LIMIT: Duration = Duration::from_secs(40);
 
+/// A process stands still this long after SIGSTOP at the latest.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub enum Program {
@@ -145,13 +148,42 @@ impl Server {
         self.child.wait().map(drop).map_err(HarnessError::io("waiting for the killed server"))
     }
 
+    /// Returns the number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets it stand still where it is (SIGSTOP): nothing of it runs until [`Server::go_on`].
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] when the system refuses.
+    pub fn stop(&self) -> Result<(), HarnessError> {
+        self.signal("-STOP")?;
+        // The signal is on its way when the command returns; the kernel says when it has arrived.
+        clock::wait_until(STOP_LIMIT, || usage::stands_still(self.child.id()));
+        Ok(())
+    }
+
+    /// Lets it run again (SIGCONT).
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] when the system refuses.
+    pub fn go_on(&self) -> Result<(), HarnessError> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<(), HarnessError> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args([name, &id]).status().map_err(HarnessError::io("running kill"))?;
+        Ok(())
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has; tells whether it exited with 0.
     ///
     /// # Errors
     /// [`HarnessError::Io`] when the system refuses or it does not end in time.
     pub fn terminate(mut self) -> Result<bool, HarnessError> {
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().map_err(HarnessError::io("running kill"))?;
+        self.signal("-TERM")?;
         let mut ended = None;
         clock::wait_until(TERMINATE_LIMIT, || {
             ended = self.child.try_wait().ok().flatten();

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use semnal_harness::faults::views::{ViewsOptions, run_views};
 use semnal_harness::faults::{KillOptions, Options, Report, Sabotage, power_cut, run_delete, run_kill};
 use semnal_harness::oracle::Violation;
 use semnal_harness::process::Program;
@@ -87,4 +88,15 @@ fn an_endpoint_that_was_not_deleted_is_caught() {
 #[test]
 fn the_kernel_tells_what_a_power_cut_would_lose() {
     power_cut::prove(&std::env::temp_dir()).unwrap_or_else(|error| panic!("{}", error.chain()));
+}
+
+#[test]
+fn killed_in_its_views_they_equal_a_recount() {
+    let Options { program, directory, connections, seed, .. } = options(None);
+    let (kills, messages) = (3, 2_000);
+    let wanted = ViewsOptions { program, directory, messages, connections, kills, seed, keep: false };
+    let report = run_views(&wanted).unwrap_or_else(|error| panic!("{}", error.chain()));
+    // The recount has noticed every view that it broke itself: else the names of the others stand here.
+    assert!(report.is_as_expected(kills), "{}", report.text(kills));
+    assert!(report.rows_compared > 3 * messages);
 }

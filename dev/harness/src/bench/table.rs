@@ -1,6 +1,8 @@
 //! The one table: a row for each figure, Semnal and the null forwarder side by side, and the goals of DESIGN 9.
 
+use crate::bench::history::{self, History};
 use crate::bench::throughput::Throughput;
+use crate::bench::visible::{self, Visible};
 use crate::bench::{Compared, Report, Scenario};
 
 const MEGABYTE: f64 = 1e6;
@@ -8,6 +10,9 @@ const MEGABYTE: f64 = 1e6;
 const NULL_SHARE: f64 = 0.65;
 /// Of one endpoint's deliveries per second, with 1,000 of them.
 const THOUSAND_SHARE: f64 = 0.9;
+
+/// So many of the slowest questions of a long history are named.
+const SLOWEST_SHOWN: usize = 5;
 
 /// What a figure should be.
 enum Goal {
@@ -111,6 +116,59 @@ fn rows(report: &Report) -> Vec<Row> {
         rows.push(single("pending at start", measure("start to ready, ms"), it.ready_ms, 5_000.0));
         rows.push(single("pending at start", measure("peak memory, MB"), it.peak_bytes / MEGABYTE, 256.0));
     }
+    rows.extend(report.visible.iter().flat_map(visible_rows));
+    rows.extend(report.history.iter().flat_map(history_rows));
+    rows
+}
+
+fn visible_rows(it: &Visible) -> Vec<Row> {
+    let row = |measure, value, goal| Row {
+        scenario: "visible in lists",
+        measure,
+        semnal: Some(value),
+        null: None,
+        goal,
+    };
+    let mut rows = vec![
+        row("accepted, messages/s".to_owned(), it.accepted_per_s, None),
+        row("deliveries looked for in every list".to_owned(), it.picked as f64, None),
+    ];
+    for list in &it.lists {
+        rows.push(row(format!("{}, p50, ms", list.list), list.p50_us / 1e3, None));
+        rows.push(row(format!("{}, p99, ms", list.list), list.p99_us / 1e3, None));
+        let goal = Goal::AtMost(visible::WITHIN_US as f64 / 1e3);
+        rows.push(row(format!("{}, latest, ms", list.list), list.max_us / 1e3, Some(goal)));
+    }
+    rows.push(row("later than that".to_owned(), it.late() as f64, Some(Goal::AtMost(0.0))));
+    rows
+}
+
+fn history_rows(it: &History) -> Vec<Row> {
+    let row = |measure, value, goal| Row {
+        scenario: "long history",
+        measure,
+        semnal: Some(value),
+        null: None,
+        goal,
+    };
+    let within = || Some(Goal::AtMost(history::WITHIN_US / 1e3));
+    let mut rows = vec![
+        row("deliveries stored".to_owned(), it.deliveries as f64, None),
+        row(
+            format!("slowest of {} questions, median, ms", it.questions.len()),
+            it.worst_median_us() / 1e3,
+            within(),
+        ),
+        row(format!("slowest of all, {} times each, ms", it.times), it.worst_us() / 1e3, within()),
+    ];
+    let slowest = it.questions.iter().take(SLOWEST_SHOWN);
+    rows.extend(
+        slowest.map(|asked| row(format!("  {}, worst, ms", asked.question), asked.worst_us / 1e3, None)),
+    );
+    let middle = |values: &Vec<f64>| super::middle(values.clone());
+    rows.push(row("delivered with an empty store, deliveries/s".to_owned(), middle(&it.empty_per_s), None));
+    rows.push(row("delivered with the full one, deliveries/s".to_owned(), middle(&it.full_per_s), None));
+    rows.push(row("share".to_owned(), it.share(), Some(Goal::AtLeast(history::SHARE))));
     rows
 }
 

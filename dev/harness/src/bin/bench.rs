@@ -15,6 +15,8 @@ const EXAMPLES: &str = "Examples:
   dev/bench                                  the short table, about two minutes
   dev/bench --only one --seconds 10 --runs 3
   dev/bench --deep                           adds the start with 1,000,000 pending
+  dev/bench --only visible --seconds 20      how soon lists show what was delivered, at 5,000 messages/s
+  dev/bench --only history                   lists and sending with 2,000,000 deliveries stored
   dev/bench --null-only --only one           the yardstick alone
   dev/bench --json > table.json";
 
@@ -57,6 +59,15 @@ struct Measure {
     /// How many are pending then.
     #[arg(long, default_value_t = 1_000_000)]
     pending: u64,
+    /// Messages a second while lists are looked at.
+    #[arg(long, default_value_t = 5_000)]
+    visible_rate: u32,
+    /// How many deliveries are stored when lists are measured.
+    #[arg(long, default_value_t = 2_000_000)]
+    history: u64,
+    /// How often each list is asked for then.
+    #[arg(long, default_value_t = 20)]
+    times: usize,
     /// Measure the null forwarder alone.
     #[arg(long)]
     null_only: bool,
@@ -119,6 +130,9 @@ impl Measure {
             payload_bytes: self.payload,
             rate: self.rate.max(1),
             pending: self.pending,
+            visible_rate: self.visible_rate.max(1),
+            history: self.history,
+            times: self.times,
         })
     }
 

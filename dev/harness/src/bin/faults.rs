@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use semnal_harness::error::HarnessError;
+use semnal_harness::faults::views::{ViewsOptions, run_views};
 use semnal_harness::faults::{KillOptions, Options, Report, Sabotage, run_delete, run_kill};
 use semnal_harness::process::Program;
 
@@ -16,6 +17,8 @@ const EXAMPLES: &str = "Examples:
   dev/faults kill --power-cut                          each kill loses what was not synced: nothing may be lost
   dev/faults kill --sabotage no-recovery               the oracle must catch it
   dev/faults kill --sabotage power-cut                 journal without sync, and power cuts: must be caught
+  dev/faults views                                     kills in the middle of the views, and a recount after each
+  dev/faults views --kills 50 --messages 50000         the deep run
   dev/faults delete
   dev/faults delete --sabotage keep-deleted            must be caught";
 
@@ -48,6 +51,30 @@ enum Scenario {
         #[command(flatten)]
         common: Common,
     },
+    /// Kill the server while it writes the views, and recount them after each kill.
+    Views(Views),
+}
+
+#[derive(Args)]
+struct Views {
+    /// How many kills must land in a transaction of the views.
+    #[arg(long, default_value_t = 5)]
+    kills: u64,
+    /// How many messages must be accepted.
+    #[arg(long, default_value_t = 5_000)]
+    messages: u64,
+    /// Connections of the load.
+    #[arg(long, default_value_t = 8)]
+    connections: usize,
+    /// Decides when the kills come.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep the data directory and the server's log.
+    #[arg(long)]
+    keep: bool,
+    /// Where the data directory is made: on a disk, not in memory.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    directory: PathBuf,
 }
 
 #[derive(Args)]
@@ -99,24 +126,45 @@ fn null_forwarder() -> Program {
     Program::NullForwarder(std::env::current_exe().unwrap_or_default().with_file_name("bench"))
 }
 
-fn run(scenario: Scenario) -> Result<Report, HarnessError> {
+/// What is printed, and whether the run ended as it must.
+struct Told {
+    text: String,
+    is_as_expected: bool,
+}
+
+fn run(scenario: Scenario, json: bool) -> Result<Told, HarnessError> {
+    let told = |report: &Report| Told {
+        text: if json { as_json(report) } else { report.text() },
+        is_as_expected: report.is_as_expected(),
+    };
     match scenario {
         Scenario::Kill { kills, power_cut, common } => {
             let power_cut = power_cut || common.sabotage == Some(Sabotage::PowerCut);
-            run_kill(&KillOptions { common: common.options()?, kills, power_cut })
+            run_kill(&KillOptions { common: common.options()?, kills, power_cut }).map(|it| told(&it))
         }
-        Scenario::Delete { common } => run_delete(&common.options()?),
+        Scenario::Delete { common } => run_delete(&common.options()?).map(|it| told(&it)),
+        Scenario::Views(Views { kills, messages, connections, seed, keep, directory }) => {
+            let program = Program::find_semnal()?;
+            let options = ViewsOptions { program, directory, messages, connections, kills, seed, keep };
+            let report = run_views(&options)?;
+            Ok(Told {
+                text: if json { as_json(&report) } else { report.text(kills) },
+                is_as_expected: report.is_as_expected(kills),
+            })
+        }
     }
+}
+
+fn as_json(report: &impl serde::Serialize) -> String {
+    serde_json::to_string(report).unwrap_or_default()
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli.scenario) {
-        Ok(report) => {
-            let text =
-                if cli.json { serde_json::to_string(&report).unwrap_or_default() } else { report.text() };
+    match run(cli.scenario, cli.json) {
+        Ok(Told { text, is_as_expected }) => {
             let written = writeln!(std::io::stdout(), "{text}");
-            ExitCode::from(u8::from(!report.is_as_expected() || written.is_err()))
+            ExitCode::from(u8::from(!is_as_expected || written.is_err()))
         }
         Err(error) => {
             drop(writeln!(std::io::stderr(), "{}", error.chain()));

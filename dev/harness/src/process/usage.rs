@@ -21,6 +21,16 @@ pub struct Usage {
     pub written_bytes: u64,
 }
 
+/// Tells whether every thread of a process has been stopped by a signal.
+pub(crate) fn stands_still(process: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name of the thread stands in parentheses and may hold anything.
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    })
+}
+
 pub(crate) fn read(process: u32) -> Result<Usage, HarnessError> {
     let file = |name: &str| {
         let path = format!("/proc/{process}/{name}");
