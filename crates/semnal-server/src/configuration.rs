@@ -13,6 +13,9 @@ use semnal_core::retry::{RetrySchedule, parse_duration};
 use semnal_store::directory::CONFIGURATION_FILE;
 use thiserror::Error;
 
+/// Ten years: more is a mistake in the unit.
+const RETENTION_MAX: Duration = Duration::from_secs(3_650 * 86_400);
+
 /// One setting.
 pub(crate) struct Key {
     /// Its name in the file; `SEMNAL_` + upper case in the environment.
@@ -60,6 +63,7 @@ pub(crate) const KEYS: &[Key] = &[
         "false",
         "true refuses messages of event types that are not in the catalogue; archived ones are accepted",
     ),
+    key("retention", "90d", "how long messages are kept, 1ms to 3650d; units ms, s, m, h, d"),
     key(
         "public_url",
         "",
@@ -137,6 +141,7 @@ pub(crate) struct Settings {
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
     pub(crate) public_url: Option<String>,
+    pub(crate) retention: Duration,
     pub(crate) worker_threads: usize,
     pub(crate) jwt_secret: Option<Vec<u8>>,
 }
@@ -202,6 +207,10 @@ impl Values {
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
             public_url: self.read("public_url", public_url)?,
+            retention: self.read("retention", |v| {
+                let allowed = Duration::from_millis(1)..=RETENTION_MAX;
+                parse_duration(v).filter(|d| allowed.contains(d))
+            })?,
             worker_threads: self.read("worker_threads", |v| v.parse().ok().filter(|n| *n <= 256))?,
             jwt_secret: self.read("jwt_secret", |v| match v.len() {
                 0 => Some(None),

@@ -5,6 +5,7 @@
 //! hears of each commit in its order. Invariant: nothing is answered before it is durable.
 
 mod bookkeeping;
+pub mod called_off;
 pub mod directory;
 mod duplicates;
 pub mod error;

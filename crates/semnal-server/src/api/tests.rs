@@ -6,6 +6,7 @@ mod attempt_headers;
 mod attempts;
 mod background_tasks;
 mod bodies;
+mod content;
 mod control;
 mod destinations;
 mod endpoints;
@@ -117,6 +118,7 @@ impl World {
             now: clock.clone(),
             fresh_keys: [7; 48],
             disable_after: None,
+            retention: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };
