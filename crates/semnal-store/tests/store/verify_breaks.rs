@@ -269,7 +269,9 @@ async fn attempts_after_the_one_that_was_under_way_are_named() {
         let ledger = ledger().await;
         let sql = called_off(&ledger.failed.message.0.0.to_string(), 0, 0, attempts);
         let broken = |journal: &rusqlite::Connection| assert_eq!(journal.execute(&sql, []).unwrap(), 1);
-        let found = ledger.world.with_closed_journal(broken).await.verify().await.imbalances;
+        let world = ledger.world.with_closed_journal(broken).await;
+        world.rebuild_views().await;
+        let found = world.verify().await.imbalances;
         let expected = [Imbalance::AttemptAfterEnd(ledger.failed)];
         assert_eq!(found, expected[usize::from(fits)..], "{attempts}");
     }
