@@ -36,8 +36,8 @@ def run_script(name: str, **settings: str):
 def test_the_story_from_application_to_deletion(server, key):
     told = run_script("story.mjs", SEMNAL_URL=server.url, SEMNAL_TOKEN=key)
     assert told["steps"] == [
-        "application", "event type", "endpoint", "secret", "delivered", "verified", "attempts", "resent", "rotated",
-        "deleted",
+        "application", "event type", "endpoint", "secret", "delivered", "verified", "attempts", "resent", "expunged",
+        "rotated", "deleted",
     ]
 
 

@@ -63,7 +63,11 @@ pub(crate) const KEYS: &[Key] = &[
         "false",
         "true refuses messages of event types that are not in the catalogue; archived ones are accepted",
     ),
-    key("retention", "90d", "how long messages are kept, 1ms to 3650d; units ms, s, m, h, d"),
+    key(
+        "retention",
+        "90d",
+        "messages are deleted when they are older than this, 1ms to 3650d; units ms, s, m, h, d",
+    ),
     key(
         "public_url",
         "",

@@ -320,6 +320,33 @@ fn a_row_that_is_probed_before_its_time_is_not_offered_again_at_its_time() {
     assert!(it.next(probed_at).is_none(), "one probe at a time");
 }
 
+#[test]
+fn a_probe_that_is_called_off_before_it_was_sent_makes_room_for_another() {
+    let mut it = scheduler(&[11], 2_048);
+    let mut next = (*configuration(&[11])).clone();
+    let state = EndpointState::Disabled(DisabledReason::Failing);
+    next.apply(&Change::PutEndpoint(Box::new(Endpoint { state, ..endpoint(11) }))).unwrap();
+    it.reconfigure(Arc::new(next), &[endpoint_id(11)], &[], NOW);
+    let probed_at = NOW + PROBE_INTERVAL;
+    it.tick(probed_at);
+    it.drain();
+    it.loaded_oldest(endpoint_id(11), Some(row(11, 1, None)), probed_at);
+    it.call_off(&[called_off(11, 1, None)], probed_at);
+    assert!(it.next(probed_at).is_none(), "what was called off is not sent");
+    let (reports, _) = it.drain();
+    assert!(matches!(reports[..], [Report::Forget { has_row: true, .. }]), "{reports:?}");
+    let again = probed_at + PROBE_INTERVAL;
+    it.tick(again);
+    assert!(it.drain().1.contains(&Load::Oldest { endpoint: endpoint_id(11) }));
+    // It was reopened before the store has heard that it was forgotten: it is not taken twice.
+    it.loaded_oldest(endpoint_id(11), Some(row(11, 1, None)), again);
+    assert!(it.next(again).is_none());
+    it.confirmed(&reports, again);
+    it.tick(again + PROBE_INTERVAL);
+    it.loaded_oldest(endpoint_id(11), Some(row(11, 1, None)), again + PROBE_INTERVAL);
+    assert!(it.next(again + PROBE_INTERVAL).is_some());
+}
+
 fn called_off(endpoint: i64, n: i64, due_at: Option<UnixMillis>) -> CalledOff {
     CalledOff { endpoint: endpoint_id(endpoint), delivery: delivery(n), due_at, reason: Reason::Cancelled }
 }

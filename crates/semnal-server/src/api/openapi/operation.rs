@@ -213,8 +213,17 @@ impl Described {
 
     /// 409, with the reason that is special to this operation.
     pub(super) fn conflict(self, text: &str) -> Described {
+        self.error(409, text)
+    }
+
+    /// 400, with the reason that is special to this operation.
+    pub(super) fn bad_request(self, text: &str) -> Described {
+        self.error(400, text)
+    }
+
+    fn error(self, status: u16, text: &str) -> Described {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorOut"))).build();
-        self.respond(409, ResponseBuilder::new().description(text).content(JSON, content).build())
+        self.respond(status, ResponseBuilder::new().description(text).content(JSON, content).build())
     }
 
     fn respond(mut self, status: u16, response: Response) -> Described {
