@@ -12,8 +12,8 @@ from npm import PACKAGES, run_script
 def test_the_story_from_application_to_deletion(server, key, package):
     told = run_script("story.mjs", package, SEMNAL_URL=server.url, SEMNAL_TOKEN=key)
     assert told["steps"] == [
-        "application", "event type", "endpoint", "secret", "delivered", "verified", "attempts", "resent", "rotated",
-        "deleted",
+        "application", "event type", "endpoint", "secret", "delivered", "verified", "attempts", "resent", "expunged",
+        "rotated", "deleted",
     ]
 
 

@@ -7,6 +7,7 @@ from svix.api import (
     EndpointHeadersIn,
     EndpointHeadersPatchIn,
     EndpointIn,
+    EndpointPatch,
     EndpointSecretRotateIn,
     EventTypeIn,
     MessageAttemptListByEndpointOptions,
@@ -228,3 +229,36 @@ def test_custom_headers_go_with_each_delivery(svix, receiver, path):
     send(svix, application.id)
     headers = receiver.wait(path, 1)[0].headers
     assert headers["x-shop"] == "8" and "x-old" not in headers
+
+
+def test_payload_and_response_are_expunged(svix, receiver, path):
+    application, endpoint = application_with_endpoint(svix, receiver.url(path))
+    message = send(svix, application.id)
+    [attempt] = attempts_of(svix, application.id, message.id, 1)
+    for _ in range(2):
+        svix.message_attempt.expunge_content(application.id, message.id, attempt.id)
+        svix.message.expunge_content(application.id, message.id)
+    assert svix.message_attempt.get(application.id, message.id, attempt.id).response == "EXPUNGED"
+    with_content = MessageGetOptions(with_content=True)
+    assert svix.message.get(application.id, message.id, with_content).payload == {"expired": True}
+    with pytest.raises(HttpError) as refused:
+        svix.message_attempt.resend(application.id, message.id, endpoint.id)
+    assert (refused.value.status_code, refused.value.code) == (400, "missing_payload")
+    assert len(receiver.requests(path)) == 1
+
+
+def test_what_is_cancelled_is_not_sent_when_its_endpoint_is_back(svix, raw, receiver, path):
+    application = svix.application.create(ApplicationIn(name="Acme"))
+    endpoint = svix.endpoint.create(application.id, EndpointIn(url=receiver.url(path), disabled=True))
+    whole, single, kept = (send(svix, application.id) for _ in range(3))
+    base = f"/api/v1/app/{application.id}/msg"
+    for place in (f"{whole.id}/cancel", f"{single.id}/endpoint/{endpoint.id}/cancel"):
+        assert raw.send("POST", f"{base}/{place}").status == 204
+    svix.endpoint.patch(application.id, endpoint.id, EndpointPatch(disabled=False))
+    assert receiver.wait(path, 1)[0].headers["webhook-id"] == kept.id
+    attempts_of(svix, application.id, kept.id, 1)
+    for message in (whole, single):
+        [destination] = svix.message_attempt.list_attempted_destinations(application.id, message.id).data
+        assert destination.status == MessageStatus.FAIL, "the word for SDKs that know no other"
+    svix.message_attempt.resend(application.id, whole.id, endpoint.id)
+    assert receiver.wait(path, 2)[1].headers["webhook-id"] == whole.id

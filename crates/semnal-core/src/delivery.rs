@@ -14,7 +14,7 @@ pub const SLOW_DOWN_DEFAULT: Duration = Duration::from_secs(10);
 /// A delivery has at most 60,000 attempts, manual ones included: its number is 16 bits wide.
 pub const ATTEMPTS_MAX: u16 = 60_000;
 
-/// What a delivery is at one moment. Expiry joins these states when retention exists.
+/// What a delivery is at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeliveryState {
     /// An attempt will be made: now, or when it is due.
@@ -25,8 +25,10 @@ pub enum DeliveryState {
     Delivered(Progress),
     /// Every attempt of the schedule failed.
     Failed(Progress),
-    /// A person cancelled it, or its endpoint was deleted.
+    /// A person cancelled it or expunged its message, or its endpoint was deleted.
     Cancelled(Progress),
+    /// The retention of its payload passed before the receiver took it.
+    Expired(Progress),
 }
 
 /// How far a delivery has come.
@@ -47,8 +49,10 @@ pub enum DeliveryEvent<'a> {
     Resent,
     /// The endpoint was paused or disabled.
     EndpointHolds,
-    /// A person cancelled it, or the endpoint was deleted.
+    /// A person cancelled it or expunged its message, or the endpoint was deleted.
     Cancelled,
+    /// The retention of the payload passed.
+    Expired,
 }
 
 /// What follows from an event.
@@ -94,7 +98,7 @@ pub fn next(
             after_attempt(progress, result, schedule, now, jitter)
         }
         (
-            S::Delivered(progress) | S::Failed(progress) | S::Cancelled(progress),
+            S::Delivered(progress) | S::Failed(progress) | S::Cancelled(progress) | S::Expired(progress),
             DeliveryEvent::AttemptEnded(_),
         ) => Transition { state: with_progress(state, counted(progress)), ..stay },
         (_, DeliveryEvent::Resent) => {
@@ -107,7 +111,10 @@ pub fn next(
         (S::Pending(progress) | S::Held(progress), DeliveryEvent::Cancelled) => {
             Transition { state: S::Cancelled(progress), ..stay }
         }
-        (_, DeliveryEvent::EndpointHolds | DeliveryEvent::Cancelled) => stay,
+        (S::Pending(progress) | S::Held(progress), DeliveryEvent::Expired) => {
+            Transition { state: S::Expired(progress), ..stay }
+        }
+        (_, DeliveryEvent::EndpointHolds | DeliveryEvent::Cancelled | DeliveryEvent::Expired) => stay,
     }
 }
 
@@ -164,6 +171,7 @@ fn with_progress(state: DeliveryState, progress: Progress) -> DeliveryState {
         DeliveryState::Delivered(_) => DeliveryState::Delivered(progress),
         DeliveryState::Failed(_) => DeliveryState::Failed(progress),
         DeliveryState::Cancelled(_) => DeliveryState::Cancelled(progress),
+        DeliveryState::Expired(_) => DeliveryState::Expired(progress),
     }
 }
 
@@ -175,7 +183,8 @@ impl DeliveryState {
             | DeliveryState::Held(p)
             | DeliveryState::Delivered(p)
             | DeliveryState::Failed(p)
-            | DeliveryState::Cancelled(p) => p,
+            | DeliveryState::Cancelled(p)
+            | DeliveryState::Expired(p) => p,
         }
     }
 
@@ -265,6 +274,26 @@ mod tests {
         let transition =
             next(cancelled, DeliveryEvent::AttemptEnded(&result), &RetrySchedule::default(), NOW, 0.5);
         assert_eq!(transition.state, DeliveryState::Cancelled(Progress { attempts: 2, step: 1 }));
+    }
+
+    #[test]
+    fn only_undecided_work_is_cancelled_or_expires() {
+        let progress = Progress { attempts: 2, step: 2 };
+        let check = |state: DeliveryState, event: DeliveryEvent<'_>, expected: DeliveryState| {
+            let transition = next(state, event, &RetrySchedule::default(), NOW, 0.5);
+            assert_eq!((transition.state, transition.due_at), (expected, None), "{state:?} {event:?}");
+        };
+        let (cancelled, expired) = (DeliveryState::Cancelled(progress), DeliveryState::Expired(progress));
+        for state in [DeliveryState::Pending(progress), DeliveryState::Held(progress)] {
+            check(state, DeliveryEvent::Cancelled, cancelled);
+            check(state, DeliveryEvent::Expired, expired);
+        }
+        let decided =
+            [DeliveryState::Delivered(progress), DeliveryState::Failed(progress), cancelled, expired];
+        for state in decided {
+            check(state, DeliveryEvent::Cancelled, state);
+            check(state, DeliveryEvent::Expired, state);
+        }
     }
 
     proptest! {

@@ -26,7 +26,7 @@ const NO_CONNECTION_REST: Duration = Duration::from_secs(5);
 /// What came of a job.
 enum Ended {
     Attempted(Box<Attempted>),
-    /// The endpoint was deleted meanwhile.
+    /// The endpoint was deleted meanwhile, or the message has nothing left to send.
     Stopped,
     /// The message could not be read.
     Unreadable,
@@ -53,7 +53,9 @@ async fn attempt(inner: &Arc<Inner>, job: &Job) -> Ended {
         let message = match &job.item.message {
             Some(message) => message.clone(),
             None => match read_message(inner, job).await {
-                Ok(message) => message,
+                Ok(Some(message)) => message,
+                // It was expunged or its retention passed; the store is about to say so.
+                Ok(None) => return Ended::Stopped,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(
@@ -79,11 +81,11 @@ async fn attempt(inner: &Arc<Inner>, job: &Job) -> Ended {
     }
 }
 
-async fn read_message(inner: &Arc<Inner>, job: &Job) -> Result<Arc<Message>, StoreError> {
+/// Returns the message with its payload; `None` when either is gone. Invariant: an empty body is never sent.
+async fn read_message(inner: &Arc<Inner>, job: &Job) -> Result<Option<Arc<Message>>, StoreError> {
     let id = job.item.delivery.message;
     let found = inner.store().read(move |reader| reader.message(id)).await?;
-    let missing = || StoreError::Corrupt { table: "message", key: id.0.0, what: "is missing".into() };
-    found.map(Arc::new).ok_or_else(missing)
+    Ok(found.filter(|message| !message.payload_is_gone()).map(Arc::new))
 }
 
 /// Decides and tells the scheduler, which is locked meanwhile.
@@ -137,7 +139,9 @@ fn outcome_of(job: &Job, result: AttemptResult, transition: &Transition, started
         (DeliveryState::Delivered(_), _) => Verdict::Delivered,
         (DeliveryState::Pending(_), Some(at)) => Verdict::RetryAt(at),
         (DeliveryState::Held(_) | DeliveryState::Pending(_), _) => Verdict::Held,
-        (DeliveryState::Failed(_) | DeliveryState::Cancelled(_), _) => Verdict::Exhausted,
+        (DeliveryState::Failed(_) | DeliveryState::Cancelled(_) | DeliveryState::Expired(_), _) => {
+            Verdict::Exhausted
+        }
     };
     let number = transition.state.progress().attempts;
     Outcome {

@@ -291,6 +291,7 @@ impl Observer for Inner {
             scheduler.offer_fresh(found.endpoint, found.delivery, None, now);
         }
         scheduler.resent(batch.resent, now);
+        scheduler.call_off(batch.called_off, now);
         drop(scheduler);
         self.work.notify_one();
         self.changed.notify_waiters();

@@ -5,6 +5,7 @@
 //! engine to hand over. Invariants: work is taken per endpoint and application, never as "the oldest of everything";
 //! memory is bounded by `ITEMS_MAX`, `TIMERS_MAX` and `PAYLOAD_BYTES_MAX`, what exceeds it is parked in the store.
 
+mod call_off;
 mod confirm;
 mod probe;
 pub mod work;
@@ -72,6 +73,9 @@ pub(crate) struct Scheduler {
     loads: Vec<Load>,
     /// Undecided deliveries without a row, until the store confirms that they are decided or have one.
     fresh: u64,
+    /// Deliveries that were called off, until the store confirms that it has heard the last report about each: a row of
+    /// theirs that is read meanwhile is not taken, the store offers it again.
+    forgetting: HashSet<DeliveryId>,
     disk_full: bool,
     swept_at: UnixMillis,
     probes: Probes,
@@ -119,6 +123,7 @@ impl Scheduler {
             unconfirmed: 0,
             loads: Vec::new(),
             fresh: 0,
+            forgetting: HashSet::new(),
             disk_full: false,
             swept_at: now,
             probes: Probes::new(probe_interval),
@@ -177,6 +182,9 @@ impl Scheduler {
     }
 
     fn offer_row(&mut self, row: &RetryRow, now: UnixMillis) {
+        if self.forgetting.contains(&row.delivery) {
+            return;
+        }
         // A person waits for one with a time; one out of a backlog is one of many.
         let is_urgent = row.trigger == Trigger::Manual && row.due_at.is_some();
         let place = if is_urgent { Place::Front } else { Place::Back };
@@ -436,7 +444,7 @@ impl Scheduler {
         self.ended(endpoint, delivery, finish, now);
     }
 
-    /// Takes an attempt that was stopped because its endpoint was deleted.
+    /// Takes an attempt that was not made or stopped: its endpoint was deleted, or there is nothing left to send.
     pub(crate) fn abandoned(
         &mut self,
         endpoint: EndpointId,
@@ -456,6 +464,9 @@ impl Scheduler {
         rest_until: UnixMillis,
         now: UnixMillis,
     ) {
+        if self.forgetting.contains(&item.delivery) {
+            return self.abandoned(endpoint, item.delivery, item.has_row, now);
+        }
         self.reports.push(park(endpoint, item));
         self.ended(endpoint, item.delivery, Finish::SlowDown(rest_until), now);
     }

@@ -12,6 +12,7 @@ mod auth;
 mod background_tasks;
 mod bins;
 mod body;
+mod content;
 pub(crate) mod control;
 pub(crate) mod control_users;
 mod destinations;
@@ -47,7 +48,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use http::Uri;
 use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint_url::UrlRules;
@@ -172,6 +173,13 @@ fn guarded_routes(trust: Trust) -> Routes {
         .at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers", get(attempt_headers::get))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint", get(destinations::list))
         .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", post(attempts::resend))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/content", delete(content::expunge_message))
+        .at(
+            "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content",
+            delete(content::expunge_attempt),
+        )
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/cancel", post(content::cancel_message))
+        .at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/cancel", post(content::cancel_delivery))
         .at("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(attempts::list_by_message))
         .at("/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}", get(attempts::by_endpoint::list))
         .at("/api/v1/auth/app-portal-access/{app_id}", post(portal::access))

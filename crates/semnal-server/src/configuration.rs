@@ -13,6 +13,9 @@ use semnal_core::retry::{RetrySchedule, parse_duration};
 use semnal_store::directory::CONFIGURATION_FILE;
 use thiserror::Error;
 
+/// Ten years: more is a mistake in the unit.
+const RETENTION_MAX: Duration = Duration::from_secs(3_650 * 86_400);
+
 /// One setting.
 pub(crate) struct Key {
     /// Its name in the file; `SEMNAL_` + upper case in the environment.
@@ -59,6 +62,11 @@ pub(crate) const KEYS: &[Key] = &[
         "strict_event_types",
         "false",
         "true refuses messages of event types that are not in the catalogue; archived ones are accepted",
+    ),
+    key(
+        "retention",
+        "90d",
+        "messages are deleted when they are older than this, 1ms to 3650d; units ms, s, m, h, d",
     ),
     key(
         "public_url",
@@ -155,6 +163,7 @@ pub(crate) struct Settings {
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
     pub(crate) public_url: Option<String>,
+    pub(crate) retention: Duration,
     /// `None` turns bins off.
     pub(crate) bin_listen: Option<SocketAddr>,
     pub(crate) bin_public_url: Option<String>,
@@ -227,6 +236,10 @@ impl Values {
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
             public_url: self.read("public_url", public_url)?,
+            retention: self.read("retention", |v| {
+                let allowed = Duration::from_millis(1)..=RETENTION_MAX;
+                parse_duration(v).filter(|d| allowed.contains(d))
+            })?,
             bin_listen: self.read("bin_listen", |v| match v {
                 "none" => Some(None),
                 address => address.parse().ok().map(Some),

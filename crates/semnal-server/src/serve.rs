@@ -84,12 +84,13 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], ServeError> {
     Ok(bytes)
 }
 
-/// Returns how to open a store with the machine's clock and randomness; it disables no endpoint.
+/// Returns how to open a store with the machine's clock and randomness; it disables no endpoint and keeps everything.
 pub(crate) fn store_options() -> Result<StoreOptions, ServeError> {
     Ok(StoreOptions {
         now: system_now(),
         fresh_keys: random()?,
         disable_after: None,
+        retention: None,
         #[cfg(feature = "fault-injection")]
         sabotage: match crate::configuration::environment("SEMNAL_SABOTAGE").as_deref() {
             Some("no-recovery") => Some(semnal_store::store::Sabotage::NoRecovery),
@@ -103,7 +104,11 @@ impl Server {
     /// Opens the data directory and starts everything.
     pub(crate) async fn start(data_dir: &Path, settings: &Settings) -> Result<Server, ServeError> {
         let directory = DataDirectory::open(data_dir)?;
-        let options = StoreOptions { disable_after: settings.disable_after, ..store_options()? };
+        let options = StoreOptions {
+            disable_after: settings.disable_after,
+            retention: Some(settings.retention),
+            ..store_options()?
+        };
         let opened = Opened::sqlite(&directory, options)?;
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().unwrap_or(settings.listen);

@@ -179,7 +179,8 @@ fn deliveries(reader: &Reader, task: &Task, endpoint: EndpointId) -> Result<Step
             Some(State::Pending) => counts.pending,
             Some(State::Failed) => counts.failed,
             Some(State::Cancelled) => counts.cancelled,
-            None => counts.delivered + counts.pending + counts.failed + counts.cancelled,
+            Some(State::Expired) => counts.expired,
+            None => counts.all(),
         })
     } else {
         None

@@ -55,6 +55,11 @@ impl Bookkeeping {
         self.fresh_total
     }
 
+    /// Returns how many deliveries of messages before a key are fresh.
+    pub(crate) fn fresh_before(&self, key: Key) -> u64 {
+        self.fresh.iter().take_while(|(message, _)| message.0 < key).map(|(_, count)| u64::from(*count)).sum()
+    }
+
     /// Adds undecided deliveries to an endpoint's count.
     pub(crate) fn add_pending(&mut self, endpoint: EndpointId, count: u64) {
         if count > 0 {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::health::Failing;
-use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::id::{AttemptId, DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::time::UnixMillis;
 
+use crate::called_off::CalledOffRow;
 use crate::error::StoreError;
 use crate::memory::{MemoryJournal, Tables};
 use crate::message::Message;
@@ -17,7 +18,7 @@ use crate::outcome::{Outcome, RetryRow};
 use crate::read::{ReadSource, Reader};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::configuration::{self, AnswerRow};
-use crate::sqlite::{SqliteJournal, health, rows, tasks};
+use crate::sqlite::{SqliteJournal, content, health, rows, tasks};
 use crate::task::Task;
 use crate::vault::Vault;
 use crate::views::feed::{self, Fed, Pending};
@@ -54,6 +55,18 @@ pub(crate) enum Write {
     Meta(&'static str, i64),
     /// What is known about an endpoint's failing; `None` when it does not fail.
     Failing(EndpointId, Option<Failing>),
+    /// A delivery was called off.
+    CallOff(CalledOffRow),
+    /// A delivery that was called off is to be sent after all.
+    Reopen(DeliveryId),
+    /// The payload is overwritten.
+    ExpungePayload(MessageId),
+    /// What is kept of an attempt's response is overwritten.
+    ExpungeResponse(AttemptId),
+    PayloadExpiry(UnixMillis, MessageId),
+    DeletePayloadExpiry(UnixMillis, MessageId),
+    /// The messages up to this key are deleted, with all that is kept under their keys but their retry rows.
+    DeleteThrough(Key),
 }
 
 impl Journal {
@@ -117,6 +130,13 @@ impl Journal {
                     Write::TrimFeed(position) => feed::trim(connection, position),
                     Write::Failing(endpoint, it) => health::put(connection, endpoint, it),
                     Write::Meta(name, value) => rows::put_meta(connection, name, &value.to_be_bytes()),
+                    Write::CallOff(it) => content::put_called_off(connection, &it),
+                    Write::Reopen(delivery) => content::delete_called_off(connection, delivery),
+                    Write::ExpungePayload(message) => content::expunge_payload(connection, message),
+                    Write::ExpungeResponse(attempt) => content::expunge_response(connection, attempt),
+                    Write::PayloadExpiry(at, it) => content::put_payload_expiry(connection, at, it),
+                    Write::DeletePayloadExpiry(at, it) => content::delete_payload_expiry(connection, at, it),
+                    Write::DeleteThrough(last) => content::delete_through(connection, last),
                 }
             }
         }
@@ -160,6 +180,18 @@ impl Journal {
             Journal::Sqlite { journal, .. } => Ok(Some(Checkpointer::start(&journal.path)?)),
             Journal::Memory(_) => Ok(None),
         }
+    }
+
+    /// The log holds content that has been expunged: the next checkpoint cuts it to nothing.
+    pub(crate) fn mark_log_stale(&mut self) {
+        if let Journal::Sqlite { journal, .. } = self {
+            journal.stale_log = true;
+        }
+    }
+
+    /// Tells whether the log holds content that has been expunged.
+    pub(crate) fn log_is_stale(&self) -> bool {
+        matches!(self, Journal::Sqlite { journal, .. } if journal.stale_log)
     }
 
     /// Opens a reader for another thread.

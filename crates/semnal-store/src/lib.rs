@@ -6,6 +6,7 @@
 
 pub mod bins;
 mod bookkeeping;
+pub mod called_off;
 pub mod directory;
 mod duplicates;
 pub mod error;

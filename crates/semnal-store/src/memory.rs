@@ -1,18 +1,21 @@
 //! A backend that keeps everything in memory and fails when it is told to. It exists for tests and simulation: the
 //! conformance suite runs on it as on SQLite, and faults that a real disk shows once a year are one call here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use semnal_core::attempt::AttemptEnd;
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::health::Failing;
-use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId, TaskId};
+use semnal_core::id::{AttemptId, DeliveryId, EndpointId, Key, MessageId, TaskId};
+use semnal_core::time::UnixMillis;
 
+use crate::called_off::CalledOffRow;
 use crate::error::StoreError;
 use crate::journal::{SharedTables, Write};
 use crate::message::Message;
-use crate::outcome::{Outcome, RetryRow};
+use crate::outcome::{EXPUNGED, Outcome, RetryRow};
 use crate::sqlite::configuration::AnswerRow;
 use crate::task::{Task, TaskStatus};
 
@@ -60,6 +63,8 @@ pub struct Tables {
     pub(crate) retries: BTreeMap<(EndpointId, DeliveryId), RetryRow>,
     pub(crate) cuts: BTreeMap<EndpointId, Key>,
     pub(crate) added: BTreeMap<DeliveryId, EndpointId>,
+    pub(crate) called_off: BTreeMap<DeliveryId, CalledOffRow>,
+    pub(crate) payload_expiries: BTreeSet<(UnixMillis, MessageId)>,
     pub(crate) answers: BTreeMap<[u8; 16], AnswerRow>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) meta: BTreeMap<String, Vec<u8>>,
@@ -73,6 +78,14 @@ pub struct MemoryDisk {
     pub(crate) tables: SharedTables,
     /// What goes wrong.
     pub faults: Arc<Faults>,
+}
+
+impl MemoryDisk {
+    /// Returns what a power cut at this moment would leave; nothing goes wrong with it.
+    pub fn image(&self) -> MemoryDisk {
+        let tables = self.tables.lock().clone();
+        MemoryDisk { tables: Arc::new(Mutex::new(tables)), faults: Arc::default() }
+    }
 }
 
 pub(crate) struct MemoryJournal {
@@ -149,9 +162,11 @@ impl Tables {
         let of = |ordinal| DeliveryId { message: message.id, ordinal };
         let outcomes = self.outcomes.range((of(0), 0)..=(of(u16::MAX), u16::MAX));
         let added = self.added.range(of(0)..=of(u16::MAX));
+        let called_off = self.called_off.range(of(0)..=of(u16::MAX));
         let mut part = Tables {
             outcomes: outcomes.map(|(id, it)| (*id, it.clone())).collect(),
             added: added.map(|(id, endpoint)| (*id, *endpoint)).collect(),
+            called_off: called_off.map(|(id, row)| (*id, *row)).collect(),
             ..Tables::default()
         };
         for endpoint in message.endpoints.iter().copied().chain(part.added.values().copied()) {
@@ -206,6 +221,43 @@ impl Tables {
             Write::Meta(name, value) => {
                 self.meta.insert(name.to_owned(), value.to_be_bytes().to_vec());
             }
+            Write::CallOff(it) => {
+                self.called_off.insert(it.delivery, it);
+            }
+            Write::Reopen(delivery) => {
+                self.called_off.remove(&delivery);
+            }
+            Write::ExpungePayload(message) => {
+                if let Some(it) = self.messages.get_mut(&message) {
+                    *it = Arc::new(Message { payload: bytes::Bytes::new(), ..(**it).clone() });
+                }
+            }
+            Write::ExpungeResponse(attempt) => self.expunge_response(attempt),
+            Write::PayloadExpiry(at, message) => {
+                self.payload_expiries.insert((at, message));
+            }
+            Write::DeletePayloadExpiry(at, message) => {
+                self.payload_expiries.remove(&(at, message));
+            }
+            Write::DeleteThrough(last) => self.delete_through(last),
         }
+    }
+
+    fn expunge_response(&mut self, attempt: AttemptId) {
+        if let Some(it) = self.outcomes.get_mut(&(attempt.delivery, attempt.number)) {
+            it.response_headers.clear();
+            it.response_body = EXPUNGED.to_vec();
+            if let AttemptEnd::Failed { detail, .. } = &mut it.end {
+                detail.clear();
+            }
+        }
+    }
+
+    fn delete_through(&mut self, last: Key) {
+        let kept = DeliveryId { message: MessageId(Key(last.0 + 1)), ordinal: 0 };
+        self.messages = self.messages.split_off(&kept.message);
+        self.outcomes = self.outcomes.split_off(&(kept, 0));
+        self.added = self.added.split_off(&kept);
+        self.called_off = self.called_off.split_off(&kept);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use semnal_core::id::{ApplicationId, EndpointId, Key, MessageId};
+use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, Key, MessageId};
 use semnal_core::name::{Channel, EventTypeName, Uid};
 
 /// A 128-bit keyed hash of an idempotency key with its scope, or of an event id with its application.
@@ -18,6 +18,17 @@ pub(crate) struct Matched {
     pub(crate) id: MessageId,
     /// See [`Message::endpoints`].
     pub(crate) endpoints: Vec<EndpointId>,
+    pub(crate) payload_bytes: usize,
+    /// Whether the payload was expunged or has expired.
+    pub(crate) payload_gone: bool,
+}
+
+impl Matched {
+    /// Returns the deliveries that were matched, with their endpoints.
+    pub(crate) fn pairs(&self) -> Vec<(DeliveryId, EndpointId)> {
+        let delivery = |ordinal| DeliveryId { message: self.id, ordinal };
+        (0u16..).zip(&self.endpoints).map(|(ordinal, endpoint)| (delivery(ordinal), *endpoint)).collect()
+    }
 }
 
 /// A message to append.
@@ -37,6 +48,8 @@ pub struct NewMessage {
     pub payload: Bytes,
     /// The hash of caller, method, path and idempotency key, when the request had one.
     pub idempotency: Option<Fingerprint>,
+    /// After how many days the payload expires, when that is to be before the message does.
+    pub payload_retention_days: Option<u16>,
 }
 
 /// A message of the journal.
@@ -54,12 +67,20 @@ pub struct Message {
     pub channels: Vec<Channel>,
     /// The endpoints that it matched when it was accepted; a delivery's ordinal is an index into this list.
     pub endpoints: Vec<EndpointId>,
-    /// The payload, byte for byte as received.
+    /// The payload, byte for byte as received; empty when it was expunged or has expired.
     pub payload: Bytes,
     /// See [`NewMessage::idempotency`].
     pub idempotency: Option<Fingerprint>,
     /// Hash of the event id in its application.
     pub event_fingerprint: Option<Fingerprint>,
+}
+
+impl Message {
+    /// Tells whether there is nothing left to send: the payload was expunged or has expired. None is empty otherwise:
+    /// it is a JSON object.
+    pub fn payload_is_gone(&self) -> bool {
+        self.payload.is_empty()
+    }
 }
 
 /// What became of a message that was to be appended.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{DeliveryId, EndpointId};
 
+use crate::called_off::CalledOff;
 use crate::error::StoreError;
 use crate::message::Message;
 use crate::outcome::{DueCursor, Report, RetryRow};
@@ -39,6 +40,9 @@ pub struct Committed<'a> {
     pub reports: &'a [Report],
     /// Rows that a person's request made due.
     pub resent: &'a [RetryRow],
+    /// Deliveries that were called off, after all of the above: none of them may be started any more. The observer
+    /// answers each with a [`Report::Forget`], or with the report of the attempt that is under way.
+    pub called_off: &'a [CalledOff],
     /// The configuration, when it changed.
     pub configuration: Option<Arc<Configuration>>,
     /// Endpoints that were added or changed.

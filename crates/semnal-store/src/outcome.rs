@@ -19,6 +19,9 @@ pub enum Trigger {
     Manual,
 }
 
+/// What stands in the place of a response that was expunged (Svix API).
+pub const EXPUNGED: &[u8] = b"EXPUNGED";
+
 /// One attempt as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

@@ -17,12 +17,13 @@ use semnal_core::operational::AttemptMark;
 use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 
+use crate::called_off::CalledOffRow;
 use crate::error::StoreError;
 use crate::journal::{SharedTables, one};
 use crate::message::{FingerprintRow, Matched, Message};
 use crate::outcome::{DueCursor, Outcome, RetryCount, RetryRow, Verdict};
 use crate::sqlite::narrow::{self, Gist, Heading};
-use crate::sqlite::{self, health, rows};
+use crate::sqlite::{self, content, health, rows};
 use crate::views::filter::{
     AttemptFilter, AttemptKey, DeliveryFilter, Direction, Found, Listed, MessageFilter, Slice,
 };
@@ -147,12 +148,14 @@ impl Reader {
         self.at_one_moment(message, |source| {
             let (first, last) = one(message.id);
             let outcomes = source.outcomes(first, last)?;
+            let called_off = source.called_off(first, last)?;
             let mut all = Vec::new();
             for (id, endpoint) in source.delivery_endpoints(message)? {
                 let of_this = outcomes.iter().filter(|o| o.id.delivery == id).map(|o| o.verdict);
                 let retry = source.retry(endpoint, id)?;
                 let cut = source.cut(endpoint)?;
-                let state = derive_state(id, of_this, retry.as_ref(), cut);
+                let called_off = called_off.iter().find(|row| row.delivery == id);
+                let state = derive_state(id, of_this, retry.as_ref(), cut, called_off);
                 let state = if holds(endpoint) { held(state) } else { state };
                 let due_at = retry.and_then(|row| row.due_at).filter(|_| !state.is_decided());
                 all.push(Delivery { id, endpoint, state, due_at });
@@ -219,7 +222,7 @@ impl Reader {
         slice: &Slice<DeliveryId>,
     ) -> Result<Found<Listed, DeliveryId>, StoreError> {
         match &self.views {
-            Some(views) => list::deliveries(views, filter, slice),
+            Some(views) => list::deliveries(views, &self.source(), filter, slice),
             None => scan::deliveries(&self.source(), filter, slice),
         }
     }
@@ -234,7 +237,7 @@ impl Reader {
         slice: &Slice<AttemptKey>,
     ) -> Result<Found<AttemptKey, AttemptKey>, StoreError> {
         match &self.views {
-            Some(views) => list::attempts(views, filter, slice),
+            Some(views) => list::attempts(views, &self.source(), filter, slice),
             None => scan::attempts(&self.source(), filter, slice),
         }
     }
@@ -250,12 +253,13 @@ impl Reader {
         last: UnixMillis,
     ) -> Result<Counts, StoreError> {
         match &self.views {
-            Some(views) => statistics::counts(views, endpoint, first, last),
+            Some(views) => statistics::counts(views, &self.source(), endpoint, first, last),
             None => scan::counts(&self.source(), endpoint, first, last),
         }
     }
 
-    /// Adds up the attempts of an endpoint that started in the minutes from that of `first` to that of `last`.
+    /// Adds up the attempts of an endpoint that started in the minutes from that of `first` to that of `last`. Those of
+    /// messages that are gone count until every message of their day is gone, or the views are built anew.
     ///
     /// # Errors
     /// See [`Reader::list_messages`].
@@ -283,7 +287,7 @@ impl Reader {
         last: UnixMillis,
     ) -> Result<Vec<(EventTypeName, u64)>, StoreError> {
         match &self.views {
-            Some(views) => statistics::messages(views, application, first, last),
+            Some(views) => statistics::messages(views, &self.source(), application, first, last),
             None => scan::message_counts(&self.source(), application, first, last),
         }
     }
@@ -294,18 +298,22 @@ fn held(state: DeliveryState) -> DeliveryState {
     next(state, DeliveryEvent::EndpointHolds, &RetrySchedule::default(), UnixMillis::default(), 0.0).state
 }
 
-/// Returns what a delivery is, from its rows alone: the verdicts of its attempts in their order, and its retry row. `cut` is the position up to which undecided work of its endpoint
-/// is cancelled.
+/// Returns what a delivery is, from its rows alone: the verdicts of its attempts in their order, its retry row, and the
+/// row that called it off, which decides. `cut` is the position up to which undecided work of its endpoint is cancelled.
 pub(crate) fn derive_state(
     id: DeliveryId,
     verdicts: impl Iterator<Item = Verdict>,
     retry: Option<&RetryRow>,
     cut: Option<Key>,
+    called_off: Option<&CalledOffRow>,
 ) -> DeliveryState {
     let (mut attempts, mut last) = (0u16, None);
     for verdict in verdicts {
         attempts += 1;
         last = Some(verdict);
+    }
+    if let Some(row) = called_off {
+        return row.reason.state(Progress { attempts, step: 0 });
     }
     let alive = |since: Key| cut.is_none_or(|position| since > position);
     if let Some(row) = retry.filter(|row| alive(row.since)) {
@@ -334,7 +342,13 @@ impl ReadSource<'_> {
             ReadSource::Memory(tables) => {
                 let tables = tables.lock();
                 let range = tables.messages.range(MessageId(from)..).take(limit);
-                Ok(range.map(|(id, m)| Matched { id: *id, endpoints: m.endpoints.clone() }).collect())
+                let matched = |(id, m): (&MessageId, &Arc<Message>)| Matched {
+                    id: *id,
+                    endpoints: m.endpoints.clone(),
+                    payload_bytes: m.payload.len(),
+                    payload_gone: m.payload_is_gone(),
+                };
+                Ok(range.map(matched).collect())
             }
         }
     }
@@ -426,6 +440,51 @@ impl ReadSource<'_> {
                 let to = DeliveryId { message: last, ordinal: u16::MAX };
                 Ok(tables.added.range(from..=to).map(|(d, e)| (*d, *e)).collect())
             }
+        }
+    }
+
+    pub(crate) fn called_off(
+        &self,
+        first: MessageId,
+        last: MessageId,
+    ) -> Result<Vec<CalledOffRow>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => content::called_off(connection, first, last),
+            ReadSource::Memory(tables) => {
+                let tables = tables.lock();
+                let from = DeliveryId { message: first, ordinal: 0 };
+                let to = DeliveryId { message: last, ordinal: u16::MAX };
+                Ok(tables.called_off.range(from..=to).map(|(_, row)| *row).collect())
+            }
+        }
+    }
+
+    /// Returns the row that called a delivery off.
+    pub(crate) fn called_off_row(&self, delivery: DeliveryId) -> Result<Option<CalledOffRow>, StoreError> {
+        let rows = self.called_off(delivery.message, delivery.message)?;
+        Ok(rows.into_iter().find(|row| row.delivery == delivery))
+    }
+
+    pub(crate) fn payload_expiries(
+        &self,
+        after: Option<(UnixMillis, MessageId)>,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, MessageId)>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => content::payload_expiries(connection, after, limit),
+            ReadSource::Memory(tables) => {
+                let tables = tables.lock();
+                let beyond = tables.payload_expiries.iter().filter(|row| Some(**row) > after);
+                Ok(beyond.take(limit).copied().collect())
+            }
+        }
+    }
+
+    /// Returns the key of the oldest message.
+    pub(crate) fn first_message(&self) -> Result<Option<Key>, StoreError> {
+        match self {
+            ReadSource::Sqlite(connection) => content::first_message(connection),
+            ReadSource::Memory(tables) => Ok(tables.lock().messages.keys().next().map(|id| id.0)),
         }
     }
 

@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 
 use semnal_core::configuration::Configuration;
-use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
+use semnal_core::id::{DeliveryId, EndpointId, Key};
 
 use crate::bookkeeping::Bookkeeping;
 use crate::error::StoreError;
+use crate::message::Matched;
 use crate::observer::Recovered;
 use crate::outcome::{Outcome, RetryCount};
 use crate::read::{ReadSource, derive_state};
@@ -56,10 +57,12 @@ pub(crate) fn recover(
         let messages = source.matched_from(from, RECOVERY_BATCH_ROWS)?;
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(found) };
         let outcomes = source.outcomes(first.id, last.id)?;
+        let called_off = source.called_off(first.id, last.id)?;
+        let called_off: HashSet<DeliveryId> = called_off.iter().map(|row| row.delivery).collect();
         from = Key(last.id.0.0 + 1);
         for message in &messages {
             let at = outcomes.partition_point(|o| o.id.delivery.message < message.id);
-            let undecided = undecided_without_row(source, message.id, &message.endpoints, &outcomes[at..])?;
+            let undecided = undecided_without_row(source, message, &outcomes[at..], &called_off)?;
             let endpoints: Vec<EndpointId> = undecided.iter().map(|r| r.endpoint).collect();
             books.add_fresh(message.id, &endpoints);
             found.recovered.extend(undecided);
@@ -70,21 +73,21 @@ pub(crate) fn recover(
 /// Returns the deliveries of a message that nothing decided and no row holds. `outcomes` starts at this message.
 fn undecided_without_row(
     source: &ReadSource<'_>,
-    message: MessageId,
-    endpoints: &[EndpointId],
+    message: &Matched,
     outcomes: &[Outcome],
+    called_off: &HashSet<DeliveryId>,
 ) -> Result<Vec<Recovered>, StoreError> {
-    let of_message = || outcomes.iter().take_while(move |o| o.id.delivery.message == message);
+    let of_message = || outcomes.iter().take_while(|o| o.id.delivery.message == message.id);
     let with_outcome: HashSet<u16> = of_message().map(|o| o.id.delivery.ordinal).collect();
     let mut found = Vec::new();
-    for (ordinal, endpoint) in (0u16..).zip(endpoints) {
+    for (ordinal, endpoint) in (0u16..).zip(&message.endpoints) {
+        let delivery = DeliveryId { message: message.id, ordinal };
         // An outcome that is not final was written together with a retry row, so the delivery is not fresh.
-        if with_outcome.contains(&ordinal) {
+        if with_outcome.contains(&ordinal) || called_off.contains(&delivery) {
             continue;
         }
-        let delivery = DeliveryId { message, ordinal };
         let retry = source.retry(*endpoint, delivery)?;
-        let state = derive_state(delivery, std::iter::empty(), retry.as_ref(), source.cut(*endpoint)?);
+        let state = derive_state(delivery, std::iter::empty(), retry.as_ref(), source.cut(*endpoint)?, None);
         if retry.is_none() && !state.is_decided() {
             found.push(Recovered { endpoint: *endpoint, delivery });
         }

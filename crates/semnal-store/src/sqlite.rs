@@ -6,6 +6,7 @@
 mod accounts;
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
+pub(crate) mod content;
 pub(crate) mod health;
 pub(crate) mod narrow;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub(crate) mod tasks;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -40,6 +42,8 @@ pub(crate) struct SqliteJournal {
     pub(crate) path: PathBuf,
     /// Pages in the write-ahead log after the last commit.
     wal_pages: Arc<AtomicU64>,
+    /// The write-ahead log holds content that has been expunged.
+    pub(crate) stale_log: bool,
 }
 
 impl SqliteJournal {
@@ -53,6 +57,8 @@ impl SqliteJournal {
         let mut connection = Connection::open(&path)?;
         set_checked(&connection, "journal_mode", "WAL", "wal")?;
         set_checked(&connection, "synchronous", "FULL", "2")?;
+        // What is deleted or moved is overwritten: an expunged payload may not survive in a page that gave it away.
+        set_checked(&connection, "secure_delete", "ON", "1")?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Checkpoints are made by the checkpoint thread and the writer, at times of their choice.
@@ -60,9 +66,11 @@ impl SqliteJournal {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.set_prepared_statement_cache_capacity(64);
         schema::migrate(&mut connection, &path)?;
+        // A log that a crash left behind may hold what was expunged since.
+        checkpoint::truncate(&connection, Duration::ZERO)?;
         let wal_pages = Arc::new(AtomicU64::new(0));
         watch_wal(&mut connection, &wal_pages)?;
-        Ok(SqliteJournal { connection, path, wal_pages })
+        Ok(SqliteJournal { connection, path, wal_pages, stale_log: false })
     }
 
     pub(crate) fn wal_pages(&self) -> u64 {
@@ -88,7 +96,20 @@ impl SqliteJournal {
 
     /// Copies what the log holds into the database file, as far as readers allow, without waiting.
     pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
-        checkpoint::passive(&self.connection).map(drop)
+        if self.stale_log {
+            self.stale_log = !checkpoint::truncate(&self.connection, Duration::ZERO)?;
+            return Ok(());
+        }
+        checkpoint::passive(&self.connection)
+    }
+
+    /// Cuts a log that holds expunged content, at the end, when there is time to wait for a reader; returns whether it
+    /// could.
+    pub(crate) fn scrub(&mut self) -> Result<bool, StoreError> {
+        if self.stale_log {
+            self.stale_log = !checkpoint::truncate(&self.connection, checkpoint::BUSY_TIMEOUT)?;
+        }
+        Ok(!self.stale_log)
     }
 }
 
@@ -167,9 +188,12 @@ mod tests {
             journal.connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
         };
         assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
-        for (name, expected) in
-            [("synchronous", 2), ("wal_autocheckpoint", 0), ("application_id", APPLICATION_ID)]
-        {
+        for (name, expected) in [
+            ("synchronous", 2),
+            ("secure_delete", 1),
+            ("wal_autocheckpoint", 0),
+            ("application_id", APPLICATION_ID),
+        ] {
             assert_eq!(pragma(name), expected.into(), "{name}");
         }
         assert!(rusqlite::version_number() >= SQLITE_MIN);
@@ -196,16 +220,16 @@ mod tests {
     fn the_log_starts_again_after_it_was_copied() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = SqliteJournal::open(directory.path()).unwrap();
-        let write = |journal: &mut SqliteJournal, value: &[u8]| {
+        let write = |journal: &mut SqliteJournal, name: &str, value: &[u8]| {
             journal.begin().unwrap();
-            rows::put_meta(&journal.connection, "x", value).unwrap();
+            rows::put_meta(&journal.connection, name, value).unwrap();
             journal.commit().unwrap();
             journal.wal_pages()
         };
-        let pages = write(&mut journal, &[1; 400_000]);
+        let pages = write(&mut journal, "x", &[1; 400_000]);
         assert!(pages > 90, "{pages}");
         journal.checkpoint().unwrap();
-        let pages = write(&mut journal, &[2]);
+        let pages = write(&mut journal, "y", &[2]);
         assert!(pages < 10, "{pages}");
     }
 }

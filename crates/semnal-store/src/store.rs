@@ -2,6 +2,7 @@
 
 mod opening;
 mod tasks;
+mod withdraw;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,7 +32,7 @@ use crate::vault::{KEY_BYTES, Vault, derived_key};
 use crate::views::feed::Pending;
 use crate::views::progress::{Phase, Progress};
 use crate::views::{self, TRIMMED, Views};
-use crate::writer::{ChangeDone, Command, Marked, Planned, Ticket, Writer};
+use crate::writer::{ChangeDone, Command, Marked, Planned, Retention, Ticket, Unforgotten, Writer};
 pub(crate) use opening::spawn;
 use opening::{identity, last_key, prune_answers, split_keys, start_readers, start_views};
 
@@ -92,18 +93,23 @@ pub struct StoreOptions {
     pub fresh_keys: [u8; 16 + KEY_BYTES],
     /// How long an endpoint may do nothing but fail before it is disabled; `None` disables none.
     pub disable_after: Option<Duration>,
+    /// How long messages are kept. `None` keeps them for ever: a command that only looks into a store must not apply
+    /// a setting that it may not know.
+    pub retention: Option<Duration>,
     /// What to do wrong on purpose, for tests of the tests.
     #[cfg(feature = "fault-injection")]
     pub sabotage: Option<Sabotage>,
 }
 
 impl StoreOptions {
-    /// Returns the options of a store that disables no endpoint by itself and does nothing wrong on purpose.
+    /// Returns the options of a store that disables no endpoint by itself, keeps everything and does nothing wrong on
+    /// purpose.
     pub fn new(now: Now, fresh_keys: [u8; 16 + KEY_BYTES]) -> StoreOptions {
         StoreOptions {
             now,
             fresh_keys,
             disable_after: None,
+            retention: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         }
@@ -148,6 +154,8 @@ pub enum Resent {
     NoSuchMessage,
     /// The endpoint does not exist.
     NoSuchEndpoint,
+    /// The payload was expunged or has expired: there is nothing to send.
+    PayloadGone,
 }
 
 /// An answer that is given again.
@@ -251,6 +259,8 @@ impl Opened {
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
         let last = last_key(&source, &configuration, &found)?;
         let cleanup = source.cuts()?;
+        let kept_from = source.first_message()?.unwrap_or(Key(last.0 + 1));
+        let next_payload = source.payload_expiries(None, 1)?.first().map(|(at, _)| *at);
         let failing = source.failing()?.into_iter().collect();
         let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
         let mut readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
@@ -279,6 +289,9 @@ impl Opened {
             checkpointer,
             cleanup,
             last_message,
+            kept_from,
+            retention: Retention { keep: options.retention, next_payload },
+            unforgotten: Unforgotten::default(),
             marked: Marked { at: UnixMillis(0), position: Key(marked) },
             retained: Vec::new(),
             full: false,

@@ -56,7 +56,7 @@ pub struct Selection {
     pub event_types: Option<BTreeSet<EventTypeName>>,
     /// With this channel.
     pub channel: Option<Channel>,
-    /// Deliveries in this state; `None` means every decided one.
+    /// Deliveries in this state; `None` means every decided one that nobody called off.
     pub state: Option<State>,
     /// Deliveries whose last attempt's status divided by 100 is this; 0 means without an answer.
     pub status_class: Option<u16>,

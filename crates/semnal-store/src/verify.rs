@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use semnal_core::delivery::DeliveryState;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 
+use crate::called_off::{CalledOffRow, Reason};
 use crate::error::StoreError;
 use crate::message::Matched;
 use crate::outcome::{Outcome, RetryRow, Trigger};
@@ -17,6 +18,8 @@ use crate::writer::Inspection;
 const VERIFY_BATCH_ROWS: usize = 1_000;
 /// Retry rows read at once.
 const RETRY_BATCH_ROWS: usize = 10_000;
+/// Rows of payloads that expire read at once.
+const EXPIRY_BATCH_ROWS: usize = 10_000;
 /// 100 rows that do not balance are named; the rest are counted.
 const IMBALANCES_NAMED_MAX: usize = 100;
 
@@ -40,6 +43,8 @@ pub struct Verification {
 pub enum Imbalance {
     /// An attempt or retry row belongs to no accepted pair.
     NotAccepted(DeliveryId, EndpointId),
+    /// A delivery that was called off belongs to no accepted pair.
+    CalledOffNotAccepted(DeliveryId),
     /// Attempts are not 1..n.
     AttemptGap(DeliveryId),
     /// A delivered pair has no 2xx.
@@ -51,6 +56,16 @@ pub enum Imbalance {
     Unreachable(DeliveryId),
     /// An undecided pair is below the low-water mark without a retry row.
     BelowMark(DeliveryId),
+    /// A delivery that was called off has a retry row as well: it would be sent.
+    Revived(DeliveryId),
+    /// More attempts of a delivery that was called off were recorded than the one that may have been under way.
+    AttemptAfterEnd(DeliveryId),
+    /// A delivery was called off for its lost payload, which is there.
+    PayloadNotGone(DeliveryId),
+    /// A delivery is undecided and its payload is gone: there is nothing to send.
+    NothingToSend(DeliveryId),
+    /// The payload of a message is to expire before the message was accepted.
+    ExpiryBeforeMessage(MessageId),
     /// The running counts differ from the derived ones: (endpoint, running, derived).
     PendingCount(EndpointId, u64, u64),
     /// The engine, or the writer thread, counts another number of undecided deliveries without a row: (running,
@@ -97,6 +112,7 @@ pub(crate) fn verify(inspection: &Inspection) -> Result<Verification, StoreError
     };
     proof.messages()?;
     proof.retries()?;
+    proof.expiries()?;
     proof.counts();
     let found = proof.found;
     inspection.reader.end_snapshot()?;
@@ -115,6 +131,14 @@ struct Proof<'a> {
     retry_rows_met: u64,
 }
 
+/// An accepted pair with what is known of it besides its attempts.
+struct Pair {
+    delivery: DeliveryId,
+    endpoint: EndpointId,
+    called_off: Option<CalledOffRow>,
+    payload_gone: bool,
+}
+
 impl Proof<'_> {
     fn messages(&mut self) -> Result<(), StoreError> {
         let mut from = Key(0);
@@ -124,6 +148,20 @@ impl Proof<'_> {
             let last = messages.last().map_or(Key(i64::MAX), |m| m.id.0);
             let outcomes = self.source.outcomes(MessageId(from), MessageId(last))?;
             let added = self.source.added(MessageId(from), MessageId(last))?;
+            let called_off = self.source.called_off(MessageId(from), MessageId(last))?;
+            let endpoints: HashMap<MessageId, usize> =
+                messages.iter().map(|m| (m.id, m.endpoints.len())).collect();
+            let pairs = |of: MessageId| {
+                endpoints
+                    .get(&of)
+                    .map(|matched| matched + added.iter().filter(|(d, _)| d.message == of).count())
+            };
+            for row in &called_off {
+                let DeliveryId { message, ordinal } = row.delivery;
+                if pairs(message).is_none_or(|count| usize::from(ordinal) >= count) {
+                    self.found.note(Imbalance::CalledOffNotAccepted(row.delivery));
+                }
+            }
             self.found.attempts += outcomes.len() as u64;
             let known: HashSet<MessageId> = messages.iter().map(|m| m.id).collect();
             for outcome in outcomes.iter().filter(|o| !known.contains(&o.id.delivery.message)) {
@@ -133,7 +171,9 @@ impl Proof<'_> {
                 let at = outcomes.partition_point(|o| o.id.delivery.message < message.id);
                 let end = outcomes.partition_point(|o| o.id.delivery.message <= message.id);
                 let added: Vec<_> = added.iter().filter(|(d, _)| d.message == message.id).copied().collect();
-                self.message(message, &outcomes[at..end], &added)?;
+                let start = called_off.partition_point(|row| row.delivery.message < message.id);
+                let called_off = &called_off[start..];
+                self.message(message, &outcomes[at..end], &added, called_off)?;
             }
             if messages.is_empty() {
                 return Ok(());
@@ -147,6 +187,7 @@ impl Proof<'_> {
         message: &Matched,
         outcomes: &[Outcome],
         added: &[(DeliveryId, EndpointId)],
+        called_off: &[CalledOffRow],
     ) -> Result<(), StoreError> {
         self.found.messages += 1;
         let matched = (0u16..).zip(&message.endpoints);
@@ -158,7 +199,10 @@ impl Proof<'_> {
             let start = outcomes.partition_point(|o| o.id.delivery < delivery);
             let end = outcomes.partition_point(|o| o.id.delivery <= delivery);
             accounted += end - start;
-            self.pair(delivery, endpoint, &outcomes[start..end])?;
+            let of_message = called_off.iter().take_while(|row| row.delivery.message == message.id);
+            let called_off = of_message.copied().find(|row| row.delivery == delivery);
+            let pair = Pair { delivery, endpoint, called_off, payload_gone: message.payload_gone };
+            self.pair(&pair, &outcomes[start..end])?;
         }
         if accounted != outcomes.len() {
             let pairs = message.endpoints.len() + added.len();
@@ -169,17 +213,14 @@ impl Proof<'_> {
         Ok(())
     }
 
-    fn pair(
-        &mut self,
-        delivery: DeliveryId,
-        endpoint: EndpointId,
-        outcomes: &[Outcome],
-    ) -> Result<(), StoreError> {
+    fn pair(&mut self, pair: &Pair, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let Pair { delivery, endpoint, .. } = *pair;
         let retry = self.source.retry(endpoint, delivery)?;
         self.retry_rows_met += u64::from(retry.is_some());
         self.attempts(delivery, endpoint, outcomes, retry.as_ref());
         let cut = self.cuts.get(&endpoint).copied();
-        let state = derive_state(delivery, outcomes.iter().map(|o| o.verdict), retry.as_ref(), cut);
+        let verdicts = outcomes.iter().map(|o| o.verdict);
+        let state = derive_state(delivery, verdicts, retry.as_ref(), cut, pair.called_off.as_ref());
         let holds = self.inspection.configuration.endpoint(endpoint).is_some_and(|e| e.state.holds());
         let word = match state {
             DeliveryState::Pending(_) if holds => "held",
@@ -187,14 +228,21 @@ impl Proof<'_> {
             DeliveryState::Delivered(_) => "delivered",
             DeliveryState::Failed(_) => "failed",
             DeliveryState::Cancelled(_) => "cancelled",
+            DeliveryState::Expired(_) => "expired",
         };
         *self.found.states.entry(word).or_default() += 1;
         if state.is_decided() {
             let in_window = delivery.message.0 >= self.inspection.low_water;
             let untouched = outcomes.is_empty() && retry.is_none();
             self.unforgotten += u64::from(untouched && in_window);
-            self.decided(delivery, state, outcomes, cut);
+            match &pair.called_off {
+                Some(row) => self.called_off(pair, row, outcomes, retry.is_some()),
+                None => self.decided(delivery, state, outcomes, cut),
+            }
             return Ok(());
+        }
+        if pair.payload_gone {
+            self.found.note(Imbalance::NothingToSend(delivery));
         }
         let decided = outcomes.last().is_some_and(|o| o.verdict.is_final());
         if decided && retry.is_some_and(|row| row.trigger == Trigger::Scheduled) {
@@ -208,6 +256,19 @@ impl Proof<'_> {
             }
         }
         Ok(())
+    }
+
+    fn called_off(&mut self, pair: &Pair, row: &CalledOffRow, outcomes: &[Outcome], has_retry: bool) {
+        if has_retry {
+            self.found.note(Imbalance::Revived(pair.delivery));
+        }
+        let recorded = usize::from(row.attempts);
+        if !(recorded..=recorded + 1).contains(&outcomes.len()) {
+            self.found.note(Imbalance::AttemptAfterEnd(pair.delivery));
+        }
+        if row.reason != Reason::Cancelled && !pair.payload_gone {
+            self.found.note(Imbalance::PayloadNotGone(pair.delivery));
+        }
     }
 
     fn attempts(
@@ -283,6 +344,19 @@ impl Proof<'_> {
         }
     }
 
+    /// A payload expires after its message was accepted. A message may be gone before: then its row waits for its time.
+    fn expiries(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let rows = self.source.payload_expiries(after, EXPIRY_BATCH_ROWS)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(*last);
+            for (_, message) in rows.iter().filter(|(at, message)| *at <= message.0.time()) {
+                self.found.note(Imbalance::ExpiryBeforeMessage(*message));
+            }
+        }
+    }
+
     fn counts(&mut self) {
         let endpoints: HashSet<EndpointId> =
             self.pending.keys().chain(self.inspection.pending.keys()).copied().collect();
@@ -293,7 +367,7 @@ impl Proof<'_> {
                 self.found.note(Imbalance::PendingCount(endpoint, running, derived));
             }
         }
-        let fresh = self.fresh..=self.fresh + self.unforgotten;
+        let fresh = self.fresh..=self.fresh + self.unforgotten + self.inspection.unforgotten;
         let running = [self.inspection.engine_fresh, Some(self.inspection.fresh_total)];
         if let Some(wrong) = running.into_iter().flatten().find(|count| !fresh.contains(count)) {
             self.found.note(Imbalance::EngineCount(wrong, self.fresh));

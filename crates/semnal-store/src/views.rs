@@ -3,7 +3,8 @@
 //!
 //! The path: a commit of the journal adds a row to the `feed`; the thread of this module gathers such rows,
 //! [`apply`] reads what they name and writes the files, `list` and [`statistics`] read them on the readers' threads.
-//! A list first waits until the views have reached the journal (`Progress::caught_up`).
+//! A list first waits until the views have reached the journal (`Progress::caught_up`). Messages whose retention passed
+//! leave no row that a list shows: it begins with the oldest message of the journal, and whole days go ([`expired`]).
 //!
 //! Invariants: nothing is answered from here that the journal does not prove; nothing is accepted from here. The feed
 //! is trimmed only behind what the files have synced, so neither a kill nor a power cut leaves a hole.
@@ -12,6 +13,7 @@ pub mod apply;
 pub(crate) mod audit;
 mod day;
 pub mod durations;
+mod expired;
 pub(crate) mod feed;
 mod files;
 pub mod filter;
@@ -32,6 +34,7 @@ use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::read::{ReadSource, Reader};
+use day::Day;
 use files::Files;
 use progress::{BATCH_ENTRIES, Job, Progress, Task};
 use reader::DayReader;
@@ -56,6 +59,8 @@ struct Follower {
     journal: Reader,
     progress: Arc<Progress>,
     unsynced_entries: u64,
+    /// The files of the days before this one have been looked at, whether they can go.
+    dropped_before: Option<Day>,
 }
 
 /// Returns where the views of a data directory are.
@@ -83,7 +88,14 @@ impl Views {
         } else {
             progress.rebuild();
         }
-        let mut follower = Follower { files, journal, progress: progress.clone(), unsynced_entries: 0 };
+        let progress_of_thread = progress.clone();
+        let mut follower = Follower {
+            files,
+            journal,
+            progress: progress_of_thread,
+            unsynced_entries: 0,
+            dropped_before: None,
+        };
         let spawned = std::thread::Builder::new().name("semnal-views".into()).spawn(move || follower.run());
         let thread = spawned.map_err(|source| StoreError::File { path: DIRECTORY.into(), source })?;
         Ok(Views { progress, thread: Some(thread) })
@@ -196,6 +208,14 @@ impl Follower {
         let Some(last) = rows.last().map(|row| row.position) else { return Ok(false) };
         let entries: Vec<feed::Entry> = rows.into_iter().flat_map(|row| row.entries).collect();
         apply::apply(&mut self.files, &source, &entries)?;
+        let deleted = |entry: &&feed::Entry| matches!(entry, feed::Entry::Deleted(_));
+        if let Some(feed::Entry::Deleted(to)) = entries.iter().rfind(deleted) {
+            let kept_from = source.first_message()?.unwrap_or(to.0);
+            if self.dropped_before.is_none_or(|day| day < Day::of(kept_from.time())) {
+                expired::drop_days(&mut self.files, &self.progress, kept_from)?;
+                self.dropped_before = Some(Day::of(kept_from.time()));
+            }
+        }
         self.progress.set_days(self.files.days()?);
         self.progress.set_reached(last, entries.len() as u64);
         self.unsynced_entries += entries.len() as u64;

@@ -5,8 +5,11 @@
 //! batch leaves nothing behind.
 
 mod batch;
+mod content;
 mod health;
 mod operational;
+mod retention;
+mod unforgotten;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use semnal_core::time::UnixMillis;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::bookkeeping::Bookkeeping;
+use crate::called_off::{Withdrawal, Withdrawn};
 use crate::duplicates::Duplicates;
 use crate::error::StoreError;
 use crate::journal::{Journal, Write};
@@ -34,6 +38,8 @@ use crate::store::{KeySource, Now, Resent, StoredAnswer};
 use crate::views::{TRIMMED, Views};
 use batch::Batch;
 pub(crate) use batch::task::{TaskDone, TaskOrder};
+pub(crate) use retention::Retention;
+pub(crate) use unforgotten::Unforgotten;
 
 /// 4,096 commands go into one transaction at most.
 const BATCH_COMMANDS_MAX: usize = 4_096;
@@ -47,6 +53,10 @@ const MARK_INTERVAL_MS: i64 = 200;
 const CLEANUP_ROWS: usize = 1_000;
 /// 1,000 rows of the feed are deleted with one batch: positions have no gaps.
 const TRIMMED_AT_ONCE_ROWS: i64 = 1_000;
+/// Between two such batches other commands may come in for 1 ms.
+const CLEANUP_PAUSE: Duration = Duration::from_millis(1);
+/// While a reader keeps the log from being cut, another try is made every 50 ms.
+const SCRUB_RETRY: Duration = Duration::from_millis(50);
 /// Answers that are too old to be given again are deleted once an hour.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
 /// An idempotency key is remembered for 12 h (DESIGN 4.7).
@@ -79,6 +89,10 @@ pub(crate) enum Command {
     Task {
         order: TaskOrder,
         answer: oneshot::Sender<Result<TaskDone, StoreError>>,
+    },
+    Withdraw {
+        what: Withdrawal,
+        answer: oneshot::Sender<Result<Withdrawn, StoreError>>,
     },
     LoadDue {
         after: DueCursor,
@@ -118,6 +132,9 @@ pub(crate) struct Inspection {
     pub(crate) fresh_total: u64,
     pub(crate) engine_fresh: Option<u64>,
     pub(crate) low_water: Key,
+    /// Deliveries without a row that the engine may have in memory and the rows know nothing of: their messages are
+    /// gone, or they have been reopened and have a row.
+    pub(crate) unforgotten: u64,
 }
 
 /// A command with the permits that its sender took.
@@ -145,6 +162,10 @@ pub(crate) struct Writer {
     /// Endpoints whose cancelled rows still have to be deleted, with the position of their cut.
     pub(crate) cleanup: Vec<(EndpointId, Key)>,
     pub(crate) last_message: Key,
+    /// Every message before this key is gone.
+    pub(crate) kept_from: Key,
+    pub(crate) retention: Retention,
+    pub(crate) unforgotten: Unforgotten,
     pub(crate) marked: Marked,
     /// Reports that a full disk has kept from being written.
     pub(crate) retained: Vec<Report>,
@@ -219,19 +240,16 @@ impl Writer {
 
     /// One batch.
     fn turn(&mut self) -> Option<End> {
-        let busy = !self.cleanup.is_empty() && !self.full;
-        let wait = if self.full { FULL_RETRY } else { Duration::from_millis(1) };
-        let first = if self.full || busy {
-            match self.commands.recv_timeout(wait) {
+        let first = match self.wait() {
+            Some(wait) => match self.commands.recv_timeout(wait) {
                 Ok(ticket) => Some(ticket),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Some(End::Abandoned),
-            }
-        } else {
-            match self.commands.recv() {
+            },
+            None => match self.commands.recv() {
                 Ok(ticket) => Some(ticket),
                 Err(_) => return Some(End::Abandoned),
-            }
+            },
         };
         let (commands, permits) = self.gather(first);
         let result = self.process(commands);
@@ -242,6 +260,16 @@ impl Writer {
             Err(error) => return Some(End::Failed(error)),
         }
         self.checkpoint().err().map(End::Failed)
+    }
+
+    /// Returns how long to wait for a command before there is something else to do; `None` waits for ever.
+    fn wait(&self) -> Option<Duration> {
+        if self.full {
+            return Some(FULL_RETRY);
+        }
+        let clean = (!self.cleanup.is_empty()).then_some(CLEANUP_PAUSE);
+        let scrub = self.journal.log_is_stale().then_some(SCRUB_RETRY);
+        [clean, scrub, self.retention_wait()].into_iter().flatten().min()
     }
 
     /// Takes what waits, up to the limits of one batch.
@@ -271,7 +299,8 @@ impl Writer {
                 | Command::Report(_)
                 | Command::Change { .. }
                 | Command::Resend { .. }
-                | Command::Task { .. } => {
+                | Command::Task { .. }
+                | Command::Withdraw { .. } => {
                     writes.push(command);
                 }
                 Command::LoadDue { .. }
@@ -282,7 +311,8 @@ impl Writer {
             }
         }
         // While the disk is full each turn tries to write: only that shows that there is room again.
-        if !writes.is_empty() || self.full || !self.cleanup.is_empty() {
+        let due = !self.cleanup.is_empty() || self.retention_is_due();
+        if !writes.is_empty() || self.full || due {
             self.write_batch(writes)?;
         }
         for command in reads {
@@ -336,6 +366,7 @@ impl Writer {
         self.write_commands(batch)?;
         self.write_failing(batch)?;
         self.clean(batch)?;
+        self.expire(batch)?;
         self.mark(batch)?;
         self.trim(batch)?;
         self.journal.commit()
@@ -404,6 +435,7 @@ impl Writer {
                         fresh_total: self.books.fresh_total(),
                         engine_fresh: self.observer.deliveries_without_row(),
                         low_water: Key(self.journal.source().meta_number(LOW_WATER)?.unwrap_or(0)),
+                        unforgotten: self.unforgotten.reopened() + self.books.fresh_before(self.kept_from),
                     })
                 });
                 if answer.send(inspection).is_err() {
@@ -426,7 +458,7 @@ impl Writer {
                 Ok(()) | Err(StoreError::Full) => {}
                 Err(error) => return Err(error),
             }
-        } else if journal.wal_pages() >= CHECKPOINT_PAGES {
+        } else if journal.wal_pages() >= CHECKPOINT_PAGES || journal.stale_log {
             checkpointer.ask();
         }
         Ok(())
@@ -447,6 +479,13 @@ impl Writer {
         if let Err(error) = written {
             self.journal.rollback();
             tracing::warn!(error = %error, "the low-water mark was not written; the next start reads more");
+        }
+        // A checkpoint of its thread would be in the way.
+        self.checkpointer = None;
+        if let Journal::Sqlite { journal, .. } = &mut self.journal
+            && !matches!(journal.scrub(), Ok(true))
+        {
+            tracing::warn!("the log holds expunged content and was not cut; the next start cuts it");
         }
     }
 }

@@ -80,6 +80,16 @@ assert.equal((await arrival(2)).headers["webhook-id"], message.id);
 assert.equal((await attempts(2)).length, 2);
 steps.push("resent");
 
+await svix.messageAttempt.expungeContent(application.id, message.id, attempt.id);
+assert.equal((await svix.messageAttempt.get(application.id, message.id, attempt.id)).response, "EXPUNGED");
+await svix.message.expungeContent(application.id, message.id);
+assert.deepEqual((await svix.message.get(application.id, message.id)).payload, { expired: true });
+await assert.rejects(
+  svix.messageAttempt.resend(application.id, message.id, endpoint.id),
+  (error) => error instanceof ApiException && error.code === 400,
+);
+steps.push("expunged");
+
 await svix.endpoint.rotateSecret(application.id, endpoint.id, {});
 const { key: newSecret } = await svix.endpoint.getSecret(application.id, endpoint.id);
 assert.notEqual(newSecret, secret);

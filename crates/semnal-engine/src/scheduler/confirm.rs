@@ -17,13 +17,21 @@ impl Scheduler {
                 Report::Attempt { outcome, progress, has_row } => {
                     self.fresh -= u64::from(!has_row);
                     self.forget_row(outcome.endpoint, outcome.id.delivery);
+                    if self.forgetting.remove(&outcome.id.delivery) {
+                        continue;
+                    }
                     self.after_attempt(outcome, *progress, now);
                 }
                 Report::Park { row, has_row } => {
                     self.fresh -= u64::from(!has_row);
-                    self.confirm_park(row, now);
+                    if !self.forgetting.contains(&row.delivery) {
+                        self.confirm_park(row, now);
+                    }
                 }
-                Report::Forget { has_row, .. } => self.fresh -= u64::from(!has_row),
+                Report::Forget { delivery, has_row } => {
+                    self.fresh -= u64::from(!has_row);
+                    self.forgetting.remove(delivery);
+                }
             }
         }
     }

@@ -121,8 +121,8 @@ impl Scheduler {
             self.probes.again(endpoint, now);
             return;
         };
-        if lane.stopped || lane.with_row.contains(&row.delivery) {
-            // An attempt from before it was disabled is still under way; its end says as much as a probe.
+        if lane.stopped || lane.with_row.contains(&row.delivery) || self.forgetting.contains(&row.delivery) {
+            // An attempt from before it was disabled or cancelled is still under way; its end says as much as a probe.
             self.probes.again(endpoint, now);
             return;
         }
@@ -135,6 +135,16 @@ impl Scheduler {
         self.items += 1;
         self.probes.stages.insert(endpoint, Stage::Out(row.delivery));
         self.wake(endpoint, now);
+    }
+
+    /// Takes a delivery that was called off before it was sent: if it was a probe, the next one is another.
+    pub(super) fn forget_probe(&mut self, endpoint: EndpointId, delivery: DeliveryId, now: UnixMillis) {
+        if self.probes.is_out(endpoint, delivery) {
+            if let Some(lane) = self.lanes.get_mut(&endpoint) {
+                lane.probing = false;
+            }
+            self.end_probe(endpoint, delivery, now);
+        }
     }
 
     /// Takes the end of an attempt, or that it will not be made: if it was a probe, the next one is waited for.

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use semnal_core::application::Application;
+use semnal_core::attempt::{AttemptEnd, Phases};
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointSecret, EndpointState};
-use semnal_core::id::{MessageId, OrganisationId};
+use semnal_core::id::{AttemptId, MessageId, OrganisationId};
 use semnal_core::name::EventTypeName;
 use semnal_core::signature::Secret;
+use semnal_store::called_off::{CalledOff, Reason};
+use semnal_store::outcome::Verdict;
 
 use super::*;
 
@@ -315,4 +318,121 @@ fn a_row_that_is_probed_before_its_time_is_not_offered_again_at_its_time() {
     let job = it.next(probed_at).unwrap();
     assert_eq!(job.item.delivery, delivery(1));
     assert!(it.next(probed_at).is_none(), "one probe at a time");
+}
+
+#[test]
+fn a_probe_that_is_called_off_before_it_was_sent_makes_room_for_another() {
+    let mut it = scheduler(&[11], 2_048);
+    let mut next = (*configuration(&[11])).clone();
+    let state = EndpointState::Disabled(DisabledReason::Failing);
+    next.apply(&Change::PutEndpoint(Box::new(Endpoint { state, ..endpoint(11) }))).unwrap();
+    it.reconfigure(Arc::new(next), &[endpoint_id(11)], &[], NOW);
+    let probed_at = NOW + PROBE_INTERVAL;
+    it.tick(probed_at);
+    it.drain();
+    it.loaded_oldest(endpoint_id(11), Some(row(11, 1, None)), probed_at);
+    it.call_off(&[called_off(11, 1, None)], probed_at);
+    assert!(it.next(probed_at).is_none(), "what was called off is not sent");
+    let (reports, _) = it.drain();
+    assert!(matches!(reports[..], [Report::Forget { has_row: true, .. }]), "{reports:?}");
+    let again = probed_at + PROBE_INTERVAL;
+    it.tick(again);
+    assert!(it.drain().1.contains(&Load::Oldest { endpoint: endpoint_id(11) }));
+    // It was reopened before the store has heard that it was forgotten: it is not taken twice.
+    it.loaded_oldest(endpoint_id(11), Some(row(11, 1, None)), again);
+    assert!(it.next(again).is_none());
+    it.confirmed(&reports, again);
+    it.tick(again + PROBE_INTERVAL);
+    it.loaded_oldest(endpoint_id(11), Some(row(11, 1, None)), again + PROBE_INTERVAL);
+    assert!(it.next(again + PROBE_INTERVAL).is_some());
+}
+
+fn called_off(endpoint: i64, n: i64, due_at: Option<UnixMillis>) -> CalledOff {
+    CalledOff { endpoint: endpoint_id(endpoint), delivery: delivery(n), due_at, reason: Reason::Cancelled }
+}
+
+#[test]
+fn what_is_called_off_leaves_the_queue_and_the_timers_and_is_confirmed_once() {
+    let mut it = scheduler(&[11, 12], 2_048);
+    offer(&mut it, 11, 0..3);
+    it.loaded_due(Vec::new(), due_cursor_at(NOW + HORIZON), NOW);
+    let later = NOW + Duration::from_secs(5);
+    it.add_timer(row(12, 9, Some(later)));
+    it.drain();
+    let all = [called_off(11, 1, None), called_off(12, 9, Some(later)), called_off(12, 8, None)];
+    it.call_off(&all, NOW);
+    it.call_off(&all, NOW);
+    let (reports, _) = it.drain();
+    let mut told: Vec<_> = reports
+        .iter()
+        .map(|report| match report {
+            Report::Forget { delivery, has_row } => (*delivery, *has_row),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [(delivery(1), false), (delivery(8), true), (delivery(9), true)]);
+    assert_eq!((it.status().queued, it.status().timers, it.fresh()), (2, 0, 3));
+    it.confirmed(&reports, NOW);
+    assert_eq!(it.fresh(), 2);
+    let sent: Vec<_> = std::iter::from_fn(|| it.next(NOW)).map(|job| job.item.delivery).collect();
+    assert_eq!(sent, [delivery(0), delivery(2)]);
+    assert_eq!(it.payload_bytes, 0);
+}
+
+#[test]
+fn an_attempt_under_way_ends_and_nothing_follows_from_it() {
+    let mut it = scheduler(&[11], 2_048);
+    offer(&mut it, 11, 0..1);
+    let job = it.next(NOW).unwrap();
+    it.call_off(&[called_off(11, 0, None)], NOW);
+    assert!(!job.stop.is_cancelled());
+    assert!(it.drain().0.is_empty(), "its own report says that it is over");
+    let due = NOW + Duration::from_millis(1);
+    // A row that is read meanwhile is not taken: the same delivery would be sent twice at once.
+    it.loaded_queued(endpoint_id(11), &[row(11, 0, None)], true, NOW);
+    assert!(it.next(NOW).is_none());
+    it.finish(
+        outcome(11, 0, Verdict::RetryAt(due)),
+        Progress { attempts: 1, step: 1 },
+        false,
+        Finish::Failure,
+        NOW,
+    );
+    let (reports, _) = it.drain();
+    assert!(matches!(reports[..], [Report::Attempt { .. }]));
+    it.loaded_due(Vec::new(), due_cursor_at(NOW + HORIZON), NOW);
+    it.confirmed(&reports, NOW);
+    assert_eq!((it.status().timers, it.fresh()), (0, 0));
+    it.resent(&[row(11, 0, Some(NOW))], NOW);
+    assert_eq!(take(&mut it), [11], "a resend that the store tells of afterwards is sent");
+}
+
+#[test]
+fn a_message_that_cannot_be_read_because_it_is_gone_is_not_put_back() {
+    let mut it = scheduler(&[11], 2_048);
+    offer(&mut it, 11, 0..1);
+    let job = it.next(NOW).unwrap();
+    it.call_off(&[called_off(11, 0, None)], NOW);
+    it.put_back(endpoint_id(11), &job.item, NOW + Duration::from_secs(60), NOW);
+    assert!(matches!(it.drain().0[..], [Report::Forget { has_row: false, .. }]));
+    offer(&mut it, 11, 1..2);
+    assert_eq!(take(&mut it), [11], "the endpoint does not rest for it");
+}
+
+fn outcome(endpoint: i64, n: i64, verdict: Verdict) -> Arc<Outcome> {
+    Arc::new(Outcome {
+        id: AttemptId { delivery: delivery(n), number: 1 },
+        endpoint: endpoint_id(endpoint),
+        url: String::new(),
+        started_at: NOW,
+        end: AttemptEnd::Answered(500),
+        verdict,
+        trigger: Trigger::Scheduled,
+        address: None,
+        phases: Phases::default(),
+        response_headers: Vec::new(),
+        response_body: Vec::new(),
+        response_truncated: false,
+    })
 }

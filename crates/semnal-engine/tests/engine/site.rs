@@ -92,6 +92,7 @@ impl Site {
             channels: Vec::new(),
             payload: "{\"n\": 1}".into(),
             idempotency: None,
+            payload_retention_days: None,
         };
         let appended = self.store.append(vec![new], configuration.version).await.unwrap().pop();
         match appended.unwrap() {

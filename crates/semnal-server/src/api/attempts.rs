@@ -14,7 +14,7 @@ use semnal_core::configuration::Configuration;
 use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind};
 use semnal_core::portal::Capability;
 use semnal_store::message::Message;
-use semnal_store::outcome::{Outcome, Trigger, Verdict};
+use semnal_store::outcome::{EXPUNGED, Outcome, Trigger, Verdict};
 use semnal_store::store::Resent;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,6 +53,9 @@ pub(super) struct AttemptOut {
 fn out(ids: &IdCipher, application: ApplicationId, it: &Outcome, with_content: bool) -> AttemptOut {
     let success = it.verdict == Verdict::Delivered;
     let (response, cause) = match &it.end {
+        AttemptEnd::Failed { cause, .. } if it.response_body == EXPUNGED => {
+            (String::from_utf8_lossy(EXPUNGED).into_owned(), Some(cause.code()))
+        }
         AttemptEnd::Answered(_) => (String::from_utf8_lossy(&it.response_body).into_owned(), None),
         AttemptEnd::Failed { cause, detail } if detail.is_empty() => {
             (cause.sentence().to_owned(), Some(cause.code()))
@@ -177,5 +180,6 @@ pub(crate) async fn resend(
         Resent::Accepted => idempotency::remember(&api, idempotency, Answer::accepted()).await,
         Resent::NoSuchMessage => Err(ApiError::not_found("message", &message)),
         Resent::NoSuchEndpoint => Err(ApiError::not_found("endpoint", &endpoint)),
+        Resent::PayloadGone => Err(ApiError::PayloadGone),
     }
 }

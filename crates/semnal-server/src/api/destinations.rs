@@ -50,13 +50,14 @@ pub(super) struct DestinationOut<'a> {
 }
 
 /// Returns number and word of a delivery's state (Svix API). One that is being sent at this moment is pending: the
-/// journal learns of an attempt when it ends. A cancelled one is a failure to clients that do not know the word.
+/// journal learns of an attempt when it ends. A cancelled one is a failure to clients that do not know the word, and for one
+/// that has expired there is no other.
 fn status(state: DeliveryState, expanded: bool) -> (u16, &'static str) {
     match state {
         DeliveryState::Delivered(_) => (0, "success"),
         DeliveryState::Pending(_) | DeliveryState::Held(_) => (1, "pending"),
-        DeliveryState::Cancelled(_) if expanded => (4, "canceled"),
-        DeliveryState::Failed(_) | DeliveryState::Cancelled(_) => (2, "fail"),
+        DeliveryState::Cancelled(_) | DeliveryState::Expired(_) if expanded => (4, "canceled"),
+        DeliveryState::Failed(_) | DeliveryState::Cancelled(_) | DeliveryState::Expired(_) => (2, "fail"),
     }
 }
 

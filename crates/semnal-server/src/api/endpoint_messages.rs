@@ -127,6 +127,7 @@ pub(crate) fn status_of(state: DeliveryState) -> (u16, &'static str) {
         DeliveryState::Delivered(_) => (0, "success"),
         DeliveryState::Pending(_) | DeliveryState::Held(_) => (1, "pending"),
         DeliveryState::Failed(_) => (2, "fail"),
-        DeliveryState::Cancelled(_) => (4, "canceled"),
+        // The Svix API has no word for what has expired.
+        DeliveryState::Cancelled(_) | DeliveryState::Expired(_) => (4, "canceled"),
     }
 }

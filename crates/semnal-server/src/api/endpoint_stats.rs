@@ -51,7 +51,8 @@ pub(crate) async fn get(
         return Err(ApiError::invalid(&["query", "since"], "out_of_range", "must not be later than until"));
     }
     let counts = api.store.list(move |reader| reader.count_deliveries(endpoint, since, until)).await?;
-    let Counts { delivered, pending, failed, cancelled } = counts;
-    let out = EndpointStatsOut { success: delivered, pending, sending: 0, fail: failed, canceled: cancelled };
+    let Counts { delivered, pending, failed, cancelled, expired } = counts;
+    let canceled = cancelled + expired;
+    let out = EndpointStatsOut { success: delivered, pending, sending: 0, fail: failed, canceled };
     Ok(Answer::json(StatusCode::OK, &out))
 }

@@ -33,6 +33,8 @@ pub(crate) enum ApiError {
     BodyTimeout,
     /// 400: the connection ended inside the body.
     BodyCutOff,
+    /// 400: the payload was expunged or has expired, there is nothing to send again.
+    PayloadGone,
     /// 409.
     Conflict(String),
     /// 413.
@@ -145,6 +147,12 @@ impl ApiError {
             ApiError::BodyCutOff => {
                 (S::BAD_REQUEST, "body_cut_off", "the body ended before its announced end".to_owned())
             }
+            ApiError::PayloadGone => (
+                S::BAD_REQUEST,
+                "missing_payload",
+                "the payload of this message was expunged or has expired; send it as a new message"
+                    .to_owned(),
+            ),
             ApiError::Conflict(what) => (S::CONFLICT, "conflict", what.clone()),
             ApiError::BodyTooLarge { bytes_max } => (
                 S::PAYLOAD_TOO_LARGE,
@@ -273,6 +281,7 @@ mod tests {
             E::MethodNotAllowed,
             E::BodyTimeout,
             E::BodyCutOff,
+            E::PayloadGone,
             E::Conflict(String::new()),
             E::BodyTooLarge { bytes_max: 0 },
             E::InvalidJson { line: 1, column: 1 },
@@ -287,7 +296,8 @@ mod tests {
         for error in &all {
             match error {
                 E::Authentication(_) | E::Forbidden(_) | E::NotFound(_) | E::MethodNotAllowed => {}
-                E::BodyTimeout | E::BodyCutOff | E::Conflict(_) | E::BodyTooLarge { .. } => {}
+                E::BodyTimeout | E::BodyCutOff | E::PayloadGone => {}
+                E::Conflict(_) | E::BodyTooLarge { .. } => {}
                 E::InvalidJson { .. } | E::Invalid(_) | E::StorageFull | E::Unavailable => {}
                 E::ViewsBuilding { .. } | E::NothingCame | E::BinsUnavailable(_) | E::Internal => {}
             }

@@ -142,6 +142,7 @@ async fn message_by_event_id(
         endpoints: Vec::new(),
         payload: Bytes::new(),
         idempotency: None,
+        payload_retention_days: None,
     };
     let answers = api.store.append(vec![offer], NO_VERSION).await?;
     Ok(answers.first().and_then(|answer| match answer {

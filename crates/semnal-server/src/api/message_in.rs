@@ -16,7 +16,7 @@ use super::input::{Fields, not_an_object};
 /// 128 levels of lists and objects in a payload: what the JSON libraries of receivers read without a setting.
 const PAYLOAD_DEPTH_MAX: usize = 128;
 /// 5 to 90 days (Svix API).
-pub(super) const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 5..=90;
+pub(super) const RETENTION_DAYS: std::ops::RangeInclusive<u16> = 5..=90;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +53,7 @@ pub(crate) struct MessageIn<'a> {
     pub channels: Vec<Channel>,
     /// An object, as it was written.
     pub payload: &'a RawValue,
+    pub payload_retention_days: Option<u16>,
     /// The application to make when there is none yet, not looked at until then.
     pub application: Option<&'a RawValue>,
 }
@@ -77,16 +78,16 @@ impl<'a> MessageIn<'a> {
         let channels = envelope.channels.map_or_else(Vec::new, |raw| problems.channels(raw));
         let payload = problems.required("payload", envelope.payload);
         let payload = payload.and_then(|raw| problems.payload(raw));
-        if let Some(raw) = envelope.payload_retention_period {
-            problems.retention(raw);
-        }
+        let payload_retention_days =
+            envelope.payload_retention_period.and_then(|raw| problems.retention(raw));
         if envelope.transformations_params.is_some_and(is_raw_form) {
             let msg = "is not delivered by this server; send the event as a JSON object in payload";
             problems.add(&["transformationsParams", "rawPayload"], "invalid_raw_payload", msg);
         }
         match (event_type, payload) {
             (Some(event_type), Some(payload)) if problems.0.is_empty() => {
-                Ok(MessageIn { event_type, event_id, channels, payload, application: envelope.application })
+                let application = envelope.application;
+                Ok(MessageIn { event_type, event_id, channels, payload, payload_retention_days, application })
             }
             _ => Err(ApiError::Invalid(problems.0)),
         }
@@ -172,13 +173,14 @@ impl Problems {
         Some(raw)
     }
 
-    fn retention(&mut self, raw: &RawValue) {
-        let days = serde_json::from_str::<i64>(raw.get()).ok();
-        if !days.is_some_and(|days| RETENTION_DAYS.contains(&days)) {
+    fn retention(&mut self, raw: &RawValue) -> Option<u16> {
+        let days = serde_json::from_str::<u16>(raw.get()).ok().filter(|days| RETENTION_DAYS.contains(days));
+        if days.is_none() {
             let (min, max) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
             let msg = format!("must be a whole number of days from {min} to {max}");
             self.add(&["payloadRetentionPeriod"], "out_of_range", msg);
         }
+        days
     }
 }
 

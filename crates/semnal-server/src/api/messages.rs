@@ -33,8 +33,10 @@ use super::time::Rfc3339;
 
 /// A message is matched 10 times at most while the configuration changes under it.
 pub(super) const MATCHES_MAX: usize = 10;
-/// What stands for a payload that was not asked for, or is gone.
+/// What stands for a payload that was not asked for.
 const NO_PAYLOAD: &str = "{}";
+/// What stands for a payload that was expunged or has expired (Svix API).
+const PAYLOAD_GONE: &str = r#"{"expired":true}"#;
 /// Where a payload stands in the request that creates a message.
 pub(super) const PAYLOAD_PLACE: [&str; 2] = ["body", "payload"];
 
@@ -72,8 +74,11 @@ fn no_payload<'a>() -> &'a RawValue {
     serde_json::from_str(NO_PAYLOAD).expect("an empty object is JSON")
 }
 
-/// Returns the stored payload as it is written into an answer: byte for byte.
+/// Returns the stored payload as it is written into an answer: byte for byte, or what stands for one that is gone.
 pub(crate) fn payload(it: &Message, with_content: bool) -> Option<&RawValue> {
+    if it.payload_is_gone() {
+        return serde_json::from_str(PAYLOAD_GONE).ok().filter(|_| with_content);
+    }
     serde_json::from_slice(it.payload.as_ref()).ok().filter(|_| with_content)
 }
 
@@ -124,6 +129,7 @@ pub(crate) async fn create(
             endpoints,
             payload: body.slice_ref(given.payload.get().as_bytes()),
             idempotency,
+            payload_retention_days: given.payload_retention_days,
         };
         match api.store.append(vec![message], configuration.version).await?.pop() {
             Some(Appended::Created(it)) => {
@@ -182,6 +188,7 @@ pub(super) async fn earlier(
         endpoints: Vec::new(),
         payload: Bytes::new(),
         idempotency,
+        payload_retention_days: None,
     };
     Ok(api.store.append(vec![offer], find::NO_VERSION).await?.into_iter().find_map(|it| match it {
         Appended::Repeated(id) => Some(id),

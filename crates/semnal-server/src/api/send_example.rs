@@ -121,6 +121,7 @@ pub(crate) async fn create(
             endpoints: vec![endpoint],
             payload: Bytes::copy_from_slice(payload.get().as_bytes()),
             idempotency,
+            payload_retention_days: None,
         };
         match api.store.append(vec![message], configuration.version).await?.pop() {
             Some(Appended::Created(it)) => return Ok(messages::answer(&api, StatusCode::OK, &it, true)),

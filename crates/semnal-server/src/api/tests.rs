@@ -8,6 +8,7 @@ mod background_tasks;
 mod bin_requests;
 mod bins;
 mod bodies;
+mod content;
 mod control;
 mod destinations;
 mod endpoints;
@@ -124,6 +125,7 @@ impl World {
             now: clock.clone(),
             fresh_keys: [7; 48],
             disable_after: None,
+            retention: None,
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };

@@ -63,8 +63,8 @@ const GROUPS: &[Group] = &[
     },
     Group {
         title: "Events",
-        about: "What is accepted from those who send.",
-        entries: &[entry("strict_event_types", None, FLAG)],
+        about: "What is accepted from those who send, and how long it is kept.",
+        entries: &[entry("strict_event_types", None, FLAG), entry("retention", None, DURATION)],
     },
     Group {
         title: "Where deliveries may go",

@@ -71,7 +71,7 @@ async fn sent(store: &Store, task: &Task, application: &Application) -> Result<u
         let mut all = 0;
         for endpoint in endpoints.iter() {
             let counts = reader.count_deliveries(endpoint.id, since, until)?;
-            all += counts.delivered + counts.pending + counts.failed + counts.cancelled;
+            all += counts.all();
         }
         Ok(all)
     };

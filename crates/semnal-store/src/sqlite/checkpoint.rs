@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -16,6 +17,9 @@ use crate::worker::Worker;
 
 /// A log of 4,096 pages (16 MiB) is worth a checkpoint.
 pub(crate) const CHECKPOINT_PAGES: u64 = 4_096;
+
+/// A statement waits 5 s for a lock of another connection: the default of the driver.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the thread for checkpoints and hears when one ended.
 pub(crate) struct Checkpointer {
@@ -60,4 +64,21 @@ fn serve(connection: &Connection, asked: &Receiver<()>, ended: &AtomicBool) {
 /// Copies as much of the log as can be copied without waiting for anybody.
 pub(crate) fn passive(connection: &Connection) -> Result<(), StoreError> {
     Ok(connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))?)
+}
+
+/// Copies the whole log and cuts its file to nothing; returns whether it could: a reader may be in the way, and is
+/// waited for as long as `patience`.
+pub(crate) fn truncate(connection: &Connection, patience: Duration) -> Result<bool, StoreError> {
+    connection.busy_timeout(patience)?;
+    let busy = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, bool>(0));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    match busy {
+        Ok(busy) => Ok(!busy),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),
+        Err(error) => match StoreError::from(error) {
+            // It is met again, and dealt with, at the next commit.
+            StoreError::Full => Ok(false),
+            other => Err(other),
+        },
+    }
 }

@@ -18,7 +18,7 @@ const INSERT_MESSAGE: &str =
     "insert into message (key, partition, application, event_type, event_id, channels,
     endpoints, idempotency, event_fingerprint, payload) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const MESSAGE_COLUMNS: &str = "key, application, event_type, event_id, channels, endpoints, idempotency,
-    event_fingerprint, payload";
+    event_fingerprint, payload, payload_gone";
 
 pub(crate) fn insert_message(connection: &Connection, it: &Message) -> Result<(), StoreError> {
     let channels: Option<String> = (!it.channels.is_empty())
@@ -45,16 +45,19 @@ pub(crate) fn message(connection: &Connection, id: MessageId) -> Result<Option<M
     found.transpose()
 }
 
-/// Returns what messages with a key of at least `from` matched, oldest first, without reading their payloads.
+/// Returns what messages with a key of at least `from` matched, oldest first, without reading their payloads: the
+/// length stands before them, and whether they are gone behind them without a byte of its own.
 pub(crate) fn matched_from(
     connection: &Connection,
     from: Key,
     limit: usize,
 ) -> Result<Vec<Matched>, StoreError> {
-    let sql = "select key, endpoints from message where key >= ?1 order by key limit ?2";
+    let sql = "select key, endpoints, length(payload), payload_gone from message where key >= ?1 order by key limit ?2";
     collect(connection, sql, params![from.0, limit], |row| {
         let id = MessageId(Key(row.get(0)?));
-        Ok(Matched { id, endpoints: read_endpoints(id.0, row.get_ref(1)?)? })
+        let endpoints = read_endpoints(id.0, row.get_ref(1)?)?;
+        let payload_gone = row.get::<_, Option<bool>>(3)?.unwrap_or(false);
+        Ok(Matched { id, endpoints, payload_bytes: row.get(2)?, payload_gone })
     })
 }
 
@@ -98,7 +101,10 @@ fn read_message(row: &Row<'_>) -> Result<Message, StoreError> {
         endpoints: read_endpoints(Key(key), row.get_ref(5)?)?,
         idempotency: row.get(6)?,
         event_fingerprint: row.get(7)?,
-        payload: row.get::<_, Vec<u8>>(8)?.into(),
+        payload: match row.get::<_, Option<bool>>(9)? {
+            Some(true) => bytes::Bytes::new(),
+            _ => row.get::<_, Vec<u8>>(8)?.into(),
+        },
     })
 }
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -252,6 +252,32 @@ create table password_link (
     digest blob primary key,
     user integer,
     expires_at integer not null
+) strict;
+";
+
+/// Version 7: what is taken back: deliveries that were called off, payloads that are gone, payloads that expire before their
+/// messages do.
+const CONTENT: &str = "
+-- 1 when the payload was overwritten. It is null otherwise: both are stored without a byte of their own, so that
+-- marking a row does not change its size.
+alter table message add column payload_gone integer;
+
+-- Deliveries that were cancelled (0), lost their payload to a person (1) or to its retention (2). `attempts` is how many
+-- had been recorded then; one more may have been under way.
+create table called_off (
+    message integer not null,
+    ordinal integer not null,
+    reason integer not null,
+    attempts integer not null,
+    at integer not null,
+    primary key (message, ordinal)
+) strict, without rowid;
+
+-- When a payload expires, for messages that gave a period of their own.
+create table payload_expiry (
+    at integer not null,
+    message integer not null,
+    primary key (at, message)
 ) strict, without rowid;
 ";
 

@@ -43,13 +43,16 @@ pub enum State {
     Pending,
     /// Every attempt failed.
     Failed,
-    /// A person cancelled it, or its endpoint was deleted.
+    /// A person cancelled it or expunged its message, or its endpoint was deleted.
     Cancelled,
+    /// The retention of its payload passed before the receiver took it.
+    Expired,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [State; 4] = [State::Delivered, State::Pending, State::Failed, State::Cancelled];
+    pub const ALL: [State; 5] =
+        [State::Delivered, State::Pending, State::Failed, State::Cancelled, State::Expired];
 
     pub(crate) fn code(self) -> i64 {
         match self {
@@ -57,6 +60,7 @@ impl State {
             State::Pending => 1,
             State::Failed => 2,
             State::Cancelled => 3,
+            State::Expired => 4,
         }
     }
 
@@ -71,6 +75,7 @@ impl State {
             DeliveryState::Delivered(_) => State::Delivered,
             DeliveryState::Failed(_) => State::Failed,
             DeliveryState::Cancelled(_) => State::Cancelled,
+            DeliveryState::Expired(_) => State::Expired,
         }
     }
 }
@@ -107,7 +112,7 @@ impl Changes {
                 Entry::Delivery(id) => {
                     to_derive.insert(*id);
                 }
-                Entry::Messages(..) | Entry::Endpoint(_) => {}
+                Entry::Messages(..) | Entry::Endpoint(_) | Entry::Deleted(_) => {}
             }
         }
         for id in to_derive {
@@ -138,8 +143,10 @@ impl Changes {
         if !self.knows(journal, id.delivery.message)? {
             return Ok(());
         }
-        // The common case needs no further look: the first attempt decides. A later entry reopens it, if one does.
-        if id.number == 1 && gist.verdict.is_final() {
+        // The common case needs no further look: the first attempt decides, unless the delivery was called off while it
+        // was under way. A later entry reopens it, if one does.
+        let decides = id.number == 1 && gist.verdict.is_final();
+        if decides && journal.called_off_row(id.delivery)?.is_none() {
             let state = if gist.verdict == Verdict::Delivered { State::Delivered } else { State::Failed };
             self.states.insert(id.delivery, (gist.endpoint, state));
         } else {
@@ -226,7 +233,8 @@ fn derived(journal: &ReadSource<'_>, id: DeliveryId, endpoint: EndpointId) -> Re
     let gists = journal.gists(id.message, id.message)?;
     let verdicts = gists.iter().filter(|gist| gist.id.delivery == id).map(|gist| gist.verdict);
     let retry = journal.retry(endpoint, id)?;
-    Ok(State::of(derive_state(id, verdicts, retry.as_ref(), journal.cut(endpoint)?)))
+    let (cut, called_off) = (journal.cut(endpoint)?, journal.called_off_row(id)?);
+    Ok(State::of(derive_state(id, verdicts, retry.as_ref(), cut, called_off.as_ref())))
 }
 
 /// Looks again at every delivery of an endpoint that the views have as undecided.

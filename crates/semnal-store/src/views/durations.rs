@@ -34,10 +34,15 @@ impl Durations {
         }
     }
 
+    /// Returns how many were counted.
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().map(|count| u64::from(*count)).sum()
+    }
+
     /// Returns the duration in microseconds that the given share (0 to 1) of all does not exceed; `None` when nothing
     /// was counted.
     pub fn percentile_us(&self, share: f64) -> Option<u64> {
-        let total: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
+        let total = self.count();
         if total == 0 {
             return None;
         }

@@ -19,10 +19,12 @@ pub(crate) enum Entry {
     Messages(MessageId, MessageId),
     /// An attempt ended.
     Attempt(AttemptId),
-    /// The state of a delivery changed otherwise: it was added, reopened or cancelled.
+    /// The state of a delivery changed otherwise: it was added, reopened, cancelled, or it expired.
     Delivery(DeliveryId),
     /// Undecided deliveries of an endpoint were cancelled.
     Endpoint(EndpointId),
+    /// The messages up to this one were deleted.
+    Deleted(MessageId),
 }
 
 /// A row of the feed.
@@ -68,6 +70,11 @@ impl Pending {
                 self.others.push(Entry::Delivery(row.delivery));
             }
             Write::Cut(endpoint, _) => self.others.push(Entry::Endpoint(*endpoint)),
+            Write::CallOff(row) => self.others.push(Entry::Delivery(row.delivery)),
+            Write::Reopen(delivery) => self.others.push(Entry::Delivery(*delivery)),
+            Write::DeleteThrough(last) => self.others.push(Entry::Deleted(MessageId(*last))),
+            // The views hold nothing of a payload or a response.
+            Write::ExpungePayload(_) | Write::ExpungeResponse(_) => {}
             Write::Retry(_)
             | Write::DeleteRetry(..)
             | Write::Change(_)
@@ -77,6 +84,8 @@ impl Pending {
             | Write::DeleteTasksBefore(_)
             | Write::TrimFeed(_)
             | Write::Failing(..)
+            | Write::PayloadExpiry(..)
+            | Write::DeletePayloadExpiry(..)
             | Write::Meta(..) => {}
         }
     }
@@ -135,6 +144,7 @@ fn encode(entry: Entry, bytes: &mut Vec<u8>) {
         }
         Entry::Delivery(id) => (b'd', id.message.0, &id.ordinal.to_be_bytes()),
         Entry::Endpoint(id) => (b'e', id.0, &[]),
+        Entry::Deleted(last) => (b'x', last.0, &[]),
     };
     bytes.push(kind);
     bytes.extend_from_slice(&first.0.to_be_bytes());
@@ -163,6 +173,7 @@ fn decode(mut bytes: &[u8]) -> Option<Vec<Entry>> {
                 (Entry::Delivery(DeliveryId { message: MessageId(key), ordinal }), rest)
             }
             b'e' => (Entry::Endpoint(EndpointId(key)), rest),
+            b'x' => (Entry::Deleted(MessageId(key)), rest),
             _ => return None,
         };
         entries.push(entry);
@@ -244,6 +255,7 @@ mod tests {
             Entry::Attempt(AttemptId { delivery, number: 60_000 }),
             Entry::Delivery(delivery),
             Entry::Endpoint(EndpointId(Key(9))),
+            Entry::Deleted(MessageId(Key(8))),
         ];
         let mut bytes = Vec::new();
         for entry in all {

@@ -131,6 +131,7 @@ pub(crate) fn messages(
 ) -> Result<Found<MessageId, MessageId>, StoreError> {
     let mut walk = Walk::new(slice.limit);
     let (low, high) = bounds(filter.span, slice);
+    let low = low.max(Key(kept_from(journal)?.0 - 1));
     let unlisted = unlisted(reader, journal)?;
     let border = unlisted.map_or(high, |first| high.min(first.0));
     let latest = (low.max(Key(border.0 - 1)), high);
@@ -150,6 +151,11 @@ pub(crate) fn messages(
         messages_of_journal(&mut walk, journal, filter, latest, slice.direction)?;
     }
     Ok(walk.found())
+}
+
+/// Returns the key before which every message is gone; the files still have rows of the day in which it lies.
+pub(super) fn kept_from(journal: &ReadSource<'_>) -> Result<Key, StoreError> {
+    Ok(journal.first_message()?.unwrap_or(Key(i64::MAX)))
 }
 
 /// Returns the first message that the files may not have.
@@ -258,12 +264,13 @@ const DELIVERY_COLUMNS: &str = "message, ordinal, endpoint, state, event_type, c
 /// Lists deliveries.
 pub(crate) fn deliveries(
     reader: &DayReader,
+    journal: &ReadSource<'_>,
     filter: &DeliveryFilter,
     slice: &Slice<DeliveryId>,
 ) -> Result<Found<Listed, DeliveryId>, StoreError> {
     let mut walk = Walk::new(slice.limit);
     let (first, end) = filter.span.keys();
-    let lowest = DeliveryId { message: MessageId(first), ordinal: 0 };
+    let lowest = DeliveryId { message: MessageId(first.max(kept_from(journal)?)), ordinal: 0 };
     let highest = DeliveryId { message: MessageId(end), ordinal: 0 };
     let (compare_low, low, compare_high, high) = match (slice.direction, slice.from) {
         (_, None) => (">=", lowest, "<", highest),
@@ -312,10 +319,12 @@ const ATTEMPT_COLUMNS: &str = "started_at, message, ordinal, number, success, st
 /// Lists attempts of an endpoint.
 pub(crate) fn attempts(
     reader: &DayReader,
+    journal: &ReadSource<'_>,
     filter: &AttemptFilter,
     slice: &Slice<AttemptKey>,
 ) -> Result<Found<AttemptKey, AttemptKey>, StoreError> {
     let mut walk = Walk::new(slice.limit);
+    let kept_from = kept_from(journal)?;
     let (first, last) = filter.span.ends();
     let edge = |time: i64| {
         let delivery = DeliveryId { message: MessageId(Key(i64::MIN)), ordinal: 0 };
@@ -361,7 +370,8 @@ pub(crate) fn attempts(
                 let id = AttemptId { delivery, number: row.get(3)? };
                 let key = AttemptKey { started_at: UnixMillis(row.get(0)?), id };
                 let status = row.get::<_, Option<u16>>(5)?.unwrap_or(0);
-                let wanted = filter.wants_result(row.get(4)?, status) && kind.wants(row, 6, 7)?;
+                let is_kept = delivery.message.0 >= kept_from;
+                let wanted = is_kept && filter.wants_result(row.get(4)?, status) && kind.wants(row, 6, 7)?;
                 Ok((key, wanted.then_some(key)))
             })
         })?;

@@ -44,12 +44,12 @@ impl DayReader {
         self.progress.behind()
     }
 
-    /// Asks the file of a day.
-    pub(super) fn with<T>(
+    /// Asks the file of a day, unless it was deleted since its day was named: then everything in it is gone.
+    pub(super) fn with(
         &self,
         day: Day,
-        question: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        question: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut open = self.open.borrow_mut();
         let generation = self.progress.generation();
         if open.generation != generation {
@@ -59,8 +59,11 @@ impl DayReader {
             if open.files.len() >= OPEN_MAX {
                 open.files.pop_first();
             }
-            let connection = schema::open_reader(&day.file(&self.directory))?;
-            open.files.insert(day, connection);
+            match schema::open_reader(&day.file(&self.directory)) {
+                Ok(connection) => open.files.insert(day, connection),
+                Err(_) if self.progress.days(day, day).is_empty() => return Ok(()),
+                Err(error) => return Err(error),
+            };
         }
         question(&open.files[&day])
     }

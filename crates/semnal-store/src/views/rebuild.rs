@@ -10,6 +10,7 @@ use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId};
 use super::apply::{Changes, State};
 use super::progress::Phase;
 use super::{Follower, feed};
+use crate::called_off::CalledOffRow;
 use crate::error::StoreError;
 use crate::read::{ReadSource, derive_state};
 use crate::sqlite::narrow::{Gist, Heading};
@@ -99,6 +100,9 @@ pub(super) fn states(
         let of = |ordinal| DeliveryId { message: heading.id, ordinal };
         (0u16..).map(of).zip(heading.endpoints.iter().copied())
     });
+    let called_off = journal.called_off(first, last)?;
+    let called_off: HashMap<DeliveryId, CalledOffRow> =
+        called_off.into_iter().map(|row| (row.delivery, row)).collect();
     let mut all = Vec::new();
     let known = |id: &DeliveryId| headings.binary_search_by_key(&id.message, |it| it.id).is_ok();
     let added = journal.added(first, last)?.into_iter().filter(|(id, _)| known(id));
@@ -106,7 +110,8 @@ pub(super) fn states(
         let verdicts = of_delivery(&gists, id).iter().map(|gist| gist.verdict);
         let retry = journal.retry(endpoint, id)?;
         let cut = cuts.get(&endpoint).copied();
-        all.push((id, endpoint, State::of(derive_state(id, verdicts, retry.as_ref(), cut))));
+        let state = derive_state(id, verdicts, retry.as_ref(), cut, called_off.get(&id));
+        all.push((id, endpoint, State::of(state)));
     }
     Ok(all)
 }

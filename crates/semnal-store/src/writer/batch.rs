@@ -4,6 +4,7 @@ pub(super) mod task;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use semnal_core::configuration::{Change, ChangeError, Configuration};
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, next};
@@ -13,9 +14,12 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use tokio::sync::oneshot;
 
+use super::retention::Expired;
+use super::unforgotten::Staged;
 use super::{
     ChangeDone, Command, FORGET_INTERVAL, IDEMPOTENCY_HOURS, MakeChanges, Marked, Writer, oldest_answer,
 };
+use crate::called_off::{CalledOff, Withdrawn};
 use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::{Appended, Fingerprint, Message, NewMessage};
@@ -26,21 +30,31 @@ use crate::sqlite::configuration::AnswerRow;
 use crate::store::{Resent, StoredAnswer};
 use task::{Backlogs, TaskDone};
 
+/// Seconds in a day.
+const DAY_SECONDS: u64 = 86_400;
+
 /// The staged effects of a transaction.
 pub(super) struct Batch {
     pub(super) configuration: Arc<Configuration>,
     changed: bool,
     messages: Vec<Arc<Message>>,
     reports: Vec<Report>,
-    resent: Vec<RetryRow>,
+    pub(super) resent: Vec<RetryRow>,
     backlogs: Backlogs,
+    pub(super) called_off: Vec<CalledOff>,
+    pub(super) unforgotten: Staged,
+    /// Content was overwritten: the log still holds it.
+    pub(super) expunged: bool,
+    pub(super) expired: Option<Expired>,
+    /// The earliest payload among the new ones that expires before its message.
+    payload_expiry: Option<UnixMillis>,
     changed_endpoints: Vec<EndpointId>,
     deleted: Vec<(EndpointId, Key)>,
     fingerprints: HashMap<Fingerprint, Key>,
     answers: Vec<AnswerRow>,
     /// Answers that were too old at this time have been deleted.
     forgotten: Option<UnixMillis>,
-    books: Vec<BookEntry>,
+    pub(super) books: Vec<BookEntry>,
     commands: Vec<Command>,
     waiting: Vec<Waiting>,
     pub(super) marked: Option<Marked>,
@@ -52,7 +66,7 @@ pub(super) struct Batch {
 }
 
 /// A change of the bookkeeping that takes effect with the commit.
-enum BookEntry {
+pub(super) enum BookEntry {
     Fresh(Arc<Message>),
     NotFresh(MessageId),
     Reopened(EndpointId),
@@ -65,6 +79,7 @@ enum Waiting {
     Change(oneshot::Sender<Result<ChangeDone, StoreError>>, Result<ChangeDone, StoreError>),
     Resend(oneshot::Sender<Result<Resent, StoreError>>, Resent),
     Task(oneshot::Sender<Result<TaskDone, StoreError>>, Option<TaskDone>),
+    Withdraw(oneshot::Sender<Result<Withdrawn, StoreError>>, Withdrawn),
 }
 
 impl Batch {
@@ -76,6 +91,11 @@ impl Batch {
             reports: Vec::new(),
             resent: Vec::new(),
             backlogs: Backlogs::new(),
+            called_off: Vec::new(),
+            unforgotten: Staged::default(),
+            expunged: false,
+            expired: None,
+            payload_expiry: None,
             changed_endpoints: Vec::new(),
             deleted: Vec::new(),
             fingerprints: HashMap::new(),
@@ -89,6 +109,16 @@ impl Batch {
             trimmed: None,
             failing: BTreeMap::new(),
         }
+    }
+
+    /// Returns how many messages the transaction adds.
+    pub(super) fn appended(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Tells whether an endpoint exists as of this transaction.
+    pub(super) fn has_endpoint(&self, endpoint: EndpointId) -> bool {
+        self.configuration.endpoint(endpoint).is_some()
     }
 
     /// Takes charge of everything that the transaction will hold.
@@ -109,6 +139,7 @@ impl Batch {
             Command::Change { answer, .. } => Some(Waiting::Change(answer, Ok(ChangeDone::Applied))),
             Command::Resend { answer, .. } => Some(Waiting::Resend(answer, Resent::NoSuchMessage)),
             Command::Task { answer, .. } => Some(Waiting::Task(answer, None)),
+            Command::Withdraw { answer, .. } => Some(Waiting::Withdraw(answer, Withdrawn::Done)),
             _ => None,
         });
         for waiting in self.waiting.into_iter().chain(not_started) {
@@ -118,6 +149,7 @@ impl Batch {
                 Waiting::Change(answer, _) => answer.send(Err(error())).is_err(),
                 Waiting::Resend(answer, _) => answer.send(Err(error())).is_err(),
                 Waiting::Task(answer, _) => answer.send(Err(error())).is_err(),
+                Waiting::Withdraw(answer, _) => answer.send(Err(error())).is_err(),
             };
             if gone {
                 tracing::debug!("a client left before its request failed");
@@ -143,6 +175,9 @@ impl Writer {
     }
 
     fn write_report(&mut self, batch: &mut Batch, report: &Report, since: Key) -> Result<(), StoreError> {
+        if self.write_late_report(batch, report)? {
+            return Ok(());
+        }
         match report {
             Report::Attempt { outcome, progress, has_row } => {
                 self.journal.write(Write::Outcome(outcome.clone()))?;
@@ -234,6 +269,14 @@ impl Writer {
                         *slot = Some(done);
                     }
                 }
+                Command::Withdraw { what, answer } => {
+                    batch.waiting.push(Waiting::Withdraw(answer, Withdrawn::Done));
+                    let at = batch.waiting.len() - 1;
+                    let withdrawn = self.withdraw(batch, what)?;
+                    if let Waiting::Withdraw(_, slot) = &mut batch.waiting[at] {
+                        *slot = withdrawn;
+                    }
+                }
                 _ => unreachable!("take() keeps only what write_commands writes"),
             }
         }
@@ -263,8 +306,9 @@ impl Writer {
     /// Returns the message that the same request or the same event id made before.
     fn repeated(&mut self, batch: &Batch, new: &NewMessage) -> Result<Option<Appended>, StoreError> {
         let find = |fingerprint: &Fingerprint| match batch.fingerprints.get(fingerprint) {
-            Some(key) => Ok(Some(*key)),
-            None => self.duplicates.find(fingerprint),
+            Some(key) => Ok::<_, StoreError>(Some(*key)),
+            // What is remembered of a message that is gone is not deleted one by one.
+            None => Ok(self.duplicates.find(fingerprint)?.filter(|key| *key >= self.kept_from)),
         };
         if let Some(fingerprint) = &new.idempotency
             && let Some(key) = find(fingerprint)?
@@ -289,6 +333,11 @@ impl Writer {
     pub(super) fn append_one(&mut self, batch: &mut Batch, new: NewMessage) -> Result<Appended, StoreError> {
         let event_fingerprint = self.event_fingerprint(&new);
         let key = self.keys.next((self.now)());
+        if let Some(days) = new.payload_retention_days {
+            let at = key.time() + Duration::from_secs(u64::from(days) * DAY_SECONDS);
+            self.journal.write(Write::PayloadExpiry(at, MessageId(key)))?;
+            batch.payload_expiry = batch.payload_expiry.into_iter().chain([at]).min();
+        }
         let message = Arc::new(Message {
             id: MessageId(key),
             application: new.application,
@@ -424,10 +473,11 @@ impl Writer {
         asked_by: String,
     ) -> Result<Resent, StoreError> {
         let source = self.journal.source();
-        let in_batch = batch.messages.iter().find(|m| m.id == id).map(|m| (**m).clone());
-        let Some(message) = in_batch.map_or_else(|| source.message(id), |m| Ok(Some(m)))? else {
-            return Ok(Resent::NoSuchMessage);
-        };
+        // The row and not the batch's copy: its payload may have been expunged in the same transaction.
+        let Some(message) = source.message(id)? else { return Ok(Resent::NoSuchMessage) };
+        if message.payload_is_gone() {
+            return Ok(Resent::PayloadGone);
+        }
         if batch.configuration.endpoint(endpoint).is_none() {
             return Ok(Resent::NoSuchEndpoint);
         }
@@ -443,8 +493,9 @@ impl Writer {
         let outcomes: Vec<Outcome> =
             source.outcomes(id, id)?.into_iter().filter(|o| o.id.delivery == delivery).collect();
         let retry = source.retry(endpoint, delivery)?;
-        let state =
-            derive_state(delivery, outcomes.iter().map(|o| o.verdict), retry.as_ref(), source.cut(endpoint)?);
+        let called_off = source.called_off(id, id)?.into_iter().find(|row| row.delivery == delivery);
+        let (verdicts, cut) = (outcomes.iter().map(|o| o.verdict), source.cut(endpoint)?);
+        let state = derive_state(delivery, verdicts, retry.as_ref(), cut, called_off.as_ref());
         if !added && retry.is_none() && !state.is_decided() {
             // It is in the engine's memory: due already, or being sent at this moment.
             return Ok(Resent::Accepted);
@@ -459,11 +510,18 @@ impl Writer {
         // The row is a new one: a cut made before the request does not cancel it.
         self.journal.write(Write::DeleteRetry(endpoint, delivery))?;
         self.journal.write(Write::Retry(row))?;
+        if called_off.is_some() {
+            self.journal.write(Write::Reopen(delivery))?;
+        }
         let was_pending = !added && matches!(state, DeliveryState::Pending(_) | DeliveryState::Held(_));
         if !was_pending {
             batch.books.push(BookEntry::Reopened(endpoint));
         }
-        batch.resent.push(row);
+        if self.unforgotten.get(&batch.unforgotten, delivery).is_some() {
+            batch.unforgotten.put(delivery, Some(row));
+        } else {
+            batch.resent.push(row);
+        }
         Ok(Resent::Accepted)
     }
 
@@ -501,6 +559,16 @@ impl Writer {
             self.marked = marked;
         }
         self.trimmed = batch.trimmed.unwrap_or(self.trimmed);
+        self.unforgotten.apply(batch.unforgotten);
+        if let Some(Expired { kept_from, next_payload }) = batch.expired {
+            self.kept_from = kept_from;
+            self.retention.next_payload = next_payload;
+        }
+        let next_payload = self.retention.next_payload.into_iter().chain(batch.payload_expiry);
+        self.retention.next_payload = next_payload.min();
+        if batch.expunged {
+            self.journal.mark_log_stale();
+        }
         if let (Some(fed), Some(views)) = (self.journal.fed(), &self.views) {
             views.committed(fed);
         }
@@ -515,6 +583,7 @@ impl Writer {
             backlogs: batch.backlogs.into_iter().collect(),
             reports: &batch.reports,
             resent: &batch.resent,
+            called_off: &batch.called_off,
             configuration,
             changed: &batch.changed_endpoints,
             deleted: &deleted,
@@ -525,6 +594,7 @@ impl Writer {
                 Waiting::Change(answer, done) => answer.send(done).is_err(),
                 Waiting::Resend(answer, resent) => answer.send(Ok(resent)).is_err(),
                 Waiting::Task(answer, done) => answer.send(done.ok_or(StoreError::Stopped)).is_err(),
+                Waiting::Withdraw(answer, withdrawn) => answer.send(Ok(withdrawn)).is_err(),
             };
             if gone {
                 tracing::debug!("a client left before its answer; what it asked for is stored");

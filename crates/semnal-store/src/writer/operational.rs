@@ -94,6 +94,7 @@ impl Writer {
             channels: Vec::new(),
             endpoints: to.endpoints,
             payload: payload.into(),
+            payload_retention_days: None,
             idempotency: None,
         };
         self.append_one(batch, message).map(drop)

@@ -63,7 +63,7 @@ fn open(disk: &Disk, clock: &Arc<AtomicI64>, limits: BinLimits) -> (Bins, Option
     match disk {
         Disk::Sqlite(path) => {
             let directory = DataDirectory::open(path.path()).unwrap();
-            let opened = Opened::sqlite(&directory, options(clock)).unwrap();
+            let opened = Opened::sqlite(&directory, options(clock, None)).unwrap();
             (Bins::beside(&opened, &directory, limits).unwrap(), Some(directory))
         }
         Disk::Memory(disk) => {

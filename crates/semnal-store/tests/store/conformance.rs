@@ -19,9 +19,11 @@ macro_rules! on_every_backend {
 
 mod accounts;
 mod append;
+mod cancel;
 mod changes;
 mod cuts;
 mod duplicates;
+mod expunge;
 mod health;
 mod loading;
 mod operational;
@@ -30,4 +32,5 @@ mod reading;
 mod reports;
 mod resend;
 mod restart;
+mod retention;
 mod tasks;

@@ -12,7 +12,7 @@ use crate::fixture::{START, World, message, options};
 
 fn open(path: &Path) -> Result<(Opened, DataDirectory), OpenError> {
     let directory = DataDirectory::open(path)?;
-    Ok((Opened::sqlite(&directory, options(&Arc::new(AtomicI64::new(START.0))))?, directory))
+    Ok((Opened::sqlite(&directory, options(&Arc::new(AtomicI64::new(START.0)), None))?, directory))
 }
 
 fn refusal(path: &Path) -> OpenError {

@@ -19,6 +19,7 @@ use semnal_core::id::{ApplicationId, AttemptId, DeliveryId, EndpointId, Key, Mes
 use semnal_core::name::{EventTypeName, Uid};
 use semnal_core::signature::Secret;
 use semnal_core::time::UnixMillis;
+use semnal_store::called_off::Withdrawn;
 use semnal_store::directory::DataDirectory;
 use semnal_store::memory::MemoryDisk;
 use semnal_store::message::{Appended, Message, NewMessage};
@@ -50,6 +51,7 @@ enum Backend {
 pub(crate) struct World {
     backend: Backend,
     clock: Arc<AtomicI64>,
+    retention: Option<Duration>,
     directory: Option<DataDirectory>,
     /// Stores that crashed: they are never used again, and dropped last.
     crashed: Vec<Store>,
@@ -58,24 +60,29 @@ pub(crate) struct World {
 }
 
 /// How every test opens its store.
-pub(crate) fn options(clock: &Arc<AtomicI64>) -> StoreOptions {
+pub(crate) fn options(clock: &Arc<AtomicI64>, retention: Option<Duration>) -> StoreOptions {
     let clock = clock.clone();
     StoreOptions {
         now: Arc::new(move || UnixMillis(clock.load(Ordering::SeqCst))),
         fresh_keys: [7; 48],
         disable_after: Some(DISABLE_AFTER),
+        retention,
         #[cfg(feature = "fault-injection")]
         sabotage: None,
     }
 }
 
-fn start(backend: &Backend, clock: &Arc<AtomicI64>) -> (Store, Arc<Recorder>, Option<DataDirectory>) {
+fn start(
+    backend: &Backend,
+    clock: &Arc<AtomicI64>,
+    retention: Option<Duration>,
+) -> (Store, Arc<Recorder>, Option<DataDirectory>) {
     let (opened, directory) = match backend {
         Backend::Sqlite(path) => {
             let directory = DataDirectory::open(path.path()).unwrap();
-            (Opened::sqlite(&directory, options(clock)).unwrap(), Some(directory))
+            (Opened::sqlite(&directory, options(clock, retention)).unwrap(), Some(directory))
         }
-        Backend::Memory(disk) => (Opened::memory(disk.clone(), options(clock)).unwrap(), None),
+        Backend::Memory(disk) => (Opened::memory(disk.clone(), options(clock, retention)).unwrap(), None),
     };
     let heard = Arc::new(Recorder::default());
     let observer: Arc<dyn Observer> = heard.clone();
@@ -93,13 +100,18 @@ impl World {
 
     fn new(backend: Backend) -> World {
         let clock = Arc::new(AtomicI64::new(START.0));
-        let (store, heard, directory) = start(&backend, &clock);
-        World { backend, clock, directory, crashed: Vec::new(), store, heard }
+        let (store, heard, directory) = start(&backend, &clock, None);
+        World { backend, clock, retention: None, directory, crashed: Vec::new(), store, heard }
     }
 
     /// Stops and starts again.
     pub(crate) async fn restart(self) -> World {
         self.closed().await.start_again()
+    }
+
+    /// Stops and starts again with messages kept for so long only.
+    pub(crate) async fn keeping(self, retention: Duration) -> World {
+        World { retention: Some(retention), ..self.closed().await }.start_again()
     }
 
     /// Stops and gives the directory back.
@@ -116,9 +128,14 @@ impl World {
 
     /// Starts again from what is on the disk, as after a power cut. Nothing may be under way.
     pub(crate) fn crash(mut self) -> World {
-        if let Backend::Sqlite(old) = &self.backend {
+        if let Backend::Memory(disk) = &self.backend {
+            self.backend = Backend::Memory(disk.image());
+        } else if let Backend::Sqlite(old) = &self.backend {
+            // The log is not cut while its files are copied one after the other.
+            let gate = self.hold_writer();
             let image = tempfile::tempdir().unwrap();
             copy(old.path(), image.path());
+            gate.open();
             self.backend = Backend::Sqlite(image);
         }
         self.crashed.push(self.store.clone());
@@ -126,7 +143,7 @@ impl World {
     }
 
     fn start_again(mut self) -> World {
-        (self.store, self.heard, self.directory) = start(&self.backend, &self.clock);
+        (self.store, self.heard, self.directory) = start(&self.backend, &self.clock, self.retention);
         self
     }
 
@@ -213,6 +230,17 @@ impl World {
 
     pub(crate) async fn resend(&self, message: MessageId, endpoint: EndpointId) -> Resent {
         self.store.resend(message, endpoint, "a test".into()).await.unwrap()
+    }
+
+    pub(crate) async fn cancel(&self, message: MessageId, endpoint: Option<EndpointId>) -> Withdrawn {
+        self.store.cancel(message, endpoint).await.unwrap()
+    }
+
+    /// Waits until the writer has done all that its retention asks for at this moment of the clock.
+    pub(crate) async fn wait_until_gone(&self, id: MessageId) {
+        while self.message(id).await.is_some() {
+            self.apply(Vec::new()).await;
+        }
     }
 
     pub(crate) async fn message(&self, id: MessageId) -> Option<Message> {
@@ -371,6 +399,7 @@ pub(crate) fn message(application: ApplicationId, endpoints: &[EndpointId]) -> N
         endpoints: endpoints.to_vec(),
         payload: Bytes::from_static(b"{ \"amount\": 1 }"),
         idempotency: None,
+        payload_retention_days: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod directory;
 mod faults;
 mod fixture;
 mod model;
+mod overwritten;
 mod recorder;
 mod verify_breaks;
 mod views;

@@ -320,6 +320,7 @@ impl Run {
                 DeliveryState::Delivered(_) => "delivered",
                 DeliveryState::Failed(_) => "failed",
                 DeliveryState::Cancelled(_) => "cancelled",
+                DeliveryState::Expired(_) => "expired",
             };
             *states.entry(word).or_default() += 1;
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{EndpointId, MessageId};
+use semnal_store::called_off::CalledOff;
 use semnal_store::error::StoreError;
 use semnal_store::observer::{Committed, Loaded, Observer, Recovered};
 use semnal_store::outcome::{DueCursor, Report, RetryRow};
@@ -22,6 +23,7 @@ pub(crate) struct Heard {
     pub(crate) backlogs: Vec<EndpointId>,
     pub(crate) reports: Vec<Report>,
     pub(crate) resent: Vec<RetryRow>,
+    pub(crate) called_off: Vec<CalledOff>,
     pub(crate) changed: Vec<EndpointId>,
     pub(crate) deleted: Vec<EndpointId>,
     pub(crate) configuration: Option<Arc<Configuration>>,
@@ -75,6 +77,7 @@ impl Observer for Recorder {
             heard.changed.extend_from_slice(batch.changed);
             heard.reports.extend_from_slice(batch.reports);
             heard.resent.extend_from_slice(batch.resent);
+            heard.called_off.extend_from_slice(batch.called_off);
             heard.deleted.extend_from_slice(batch.deleted);
             if let Some(configuration) = batch.configuration {
                 heard.configuration = Some(configuration);

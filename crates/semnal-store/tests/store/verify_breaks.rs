@@ -240,6 +240,66 @@ async fn a_parked_delivery_that_the_engine_still_counts_is_named() {
     assert_eq!(ledger.world.verify().await.imbalances, [Imbalance::EngineCount(1, 0)]);
 }
 
+/// A row that says that a delivery was called off, with the attempts that the ledger has of it.
+fn called_off(message: &str, ordinal: u16, reason: u8, attempts: u16) -> String {
+    format!("insert into called_off values ({message}, {ordinal}, {reason}, {attempts}, 1)")
+}
+
+#[tokio::test]
+async fn a_called_off_delivery_without_an_accepted_pair_is_named() {
+    let absent = DeliveryId { message: MessageId(Key(5)), ordinal: 0 };
+    check(&called_off("5", 0, 0, 0), |_| vec![Imbalance::CalledOffNotAccepted(absent)]).await;
+    check(&called_off("$delivered", 1, 0, 0), |l| {
+        vec![Imbalance::CalledOffNotAccepted(DeliveryId { ordinal: 1, ..l.delivered })]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_called_off_delivery_with_a_retry_row_is_named() {
+    check(&called_off("$waiting", 0, 0, 1), |l| {
+        vec![Imbalance::Revived(l.waiting), Imbalance::PendingCount(l.endpoint, 2, 1)]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn attempts_after_the_one_that_was_under_way_are_named() {
+    for (attempts, fits) in [(0, false), (1, true), (2, true), (3, false)] {
+        let ledger = ledger().await;
+        let sql = called_off(&ledger.failed.message.0.0.to_string(), 0, 0, attempts);
+        let broken = |journal: &rusqlite::Connection| assert_eq!(journal.execute(&sql, []).unwrap(), 1);
+        let world = ledger.world.with_closed_journal(broken).await;
+        world.rebuild_views().await;
+        let found = world.verify().await.imbalances;
+        let expected = [Imbalance::AttemptAfterEnd(ledger.failed)];
+        assert_eq!(found, expected[usize::from(fits)..], "{attempts}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_called_off_for_a_payload_that_is_there_is_named() {
+    for reason in [1, 2] {
+        check(&called_off("$fresh", 0, reason, 0), |l| vec![Imbalance::PayloadNotGone(l.fresh)]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_undecided_delivery_without_its_payload_is_named() {
+    check("update message set payload_gone = 1 where key = $fresh", |l| {
+        vec![Imbalance::NothingToSend(l.fresh)]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payload_that_is_to_expire_before_its_message_came_is_named() {
+    check("insert into payload_expiry values (5, $fresh)", |l| {
+        vec![Imbalance::ExpiryBeforeMessage(l.fresh.message)]
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_hundred_imbalances_are_named_and_all_are_counted() {
     let ledger = ledger().await;

@@ -11,7 +11,7 @@ use super::super::message_in::RETENTION_DAYS;
 use super::super::messages::MessageOut;
 use super::applications;
 use super::document::Document;
-use super::operation::{Described, get, post};
+use super::operation::{Described, delete, get, post};
 use super::shape::{self, Body};
 
 const PAYLOAD_TOO: &str = "With the payload; `{}` stands for it otherwise.";
@@ -45,13 +45,49 @@ pub(super) fn describe(document: &mut Document) {
                 .flag("with_content", true, PAYLOAD_TOO)
                 .answer::<MessageOut<'_>>(200, "The message."),
         );
+    describe_taking_back(document);
     describe_attempts(document);
     describe_destinations(document);
 }
 
+fn describe_taking_back(document: &mut Document) {
+    const CANCELLED: &str = "Nothing of it is sent any more.";
+    const DELIVERY: &str = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/cancel";
+    const RESPONSE: &str = "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content";
+    document
+        .group("Message", "")
+        .add(
+            delete(
+                "/api/v1/app/{app_id}/msg/{msg_id}/content",
+                "v1.message.expunge-content",
+                "Expunge a payload",
+            )
+            .details(
+                "It is overwritten. What was not delivered yet is cancelled, and nothing can be sent again.",
+            )
+            .empty(204, "It is gone."),
+        )
+        .add(
+            post("/api/v1/app/{app_id}/msg/{msg_id}/cancel", "v1.message.cancel", "Cancel a message")
+                .details(
+                    "An attempt that is under way ends, and none follows. Resending opens a delivery again.",
+                )
+                .empty(204, CANCELLED),
+        )
+        .add(
+            post(DELIVERY, "v1.message.cancel-delivery", "Cancel a message for one endpoint")
+                .empty(204, CANCELLED),
+        );
+    document.group("Message Attempt", "").add(
+        delete(RESPONSE, "v1.message-attempt.expunge-content", "Expunge a response")
+            .details("Headers, body and the words of a failure are overwritten.")
+            .empty(204, "It is gone."),
+    );
+}
+
 fn message() -> Body {
     let channels = shape::list(shape::channel(), 1..=CHANNELS_PER_MESSAGE_MAX);
-    let days = RETENTION_DAYS.start().unsigned_abs()..=RETENTION_DAYS.end().unsigned_abs();
+    let days = u64::from(*RETENTION_DAYS.start())..=u64::from(*RETENTION_DAYS.end());
     let application = applications::fields(Body::whole("application"));
     Body::whole("MessageIn")
         .required("eventType", shape::name(), "What happened.", "invoice.paid")
@@ -110,7 +146,8 @@ fn describe_attempts(document: &mut Document) {
                 "Send a message again",
             )
             .idempotent()
-            .accepted("It will be sent."),
+            .accepted("It will be sent.")
+            .bad_request("The payload of the message was expunged or has expired."),
         );
 }
 

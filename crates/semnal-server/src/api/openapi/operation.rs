@@ -233,6 +233,11 @@ impl Described {
         self.refused(409, text)
     }
 
+    /// 400, with the reason that is special to this operation.
+    pub(super) fn bad_request(self, text: &str) -> Described {
+        self.refused(400, text)
+    }
+
     /// A refusal that is special to this operation.
     pub(super) fn refused(self, status: u16, text: &str) -> Described {
         self.answer_named(status, text, "ErrorOut")

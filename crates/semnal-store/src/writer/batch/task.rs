@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::Fingerprint;
 use crate::outcome::{RetryRow, Trigger};
-use crate::read::derive_state;
+use crate::read::{ReadSource, derive_state};
 use crate::store::StoredAnswer;
 use crate::task::{
     Ended, NewTask, RUNNING_MAX, STEP_DELIVERIES_MAX, Selection, Started, Step, Stepped, Task, TaskEnd,
@@ -125,11 +125,16 @@ impl Writer {
         }
         let retry = source.retry(endpoint, delivery)?;
         let verdicts = gists.iter().map(|it| it.verdict);
-        let state = derive_state(delivery, verdicts, retry.as_ref(), source.cut(endpoint)?);
+        let (cut, called_off) = (source.cut(endpoint)?, source.called_off_row(delivery)?);
+        let state = derive_state(delivery, verdicts, retry.as_ref(), cut, called_off.as_ref());
         let is_wanted = match selection.state {
             Some(wanted) => State::of(state) == wanted,
-            None => state.is_decided(),
+            // What a person called off is sent again only when somebody asks for just that.
+            None => state.is_decided() && called_off.is_none(),
         };
+        if !has_payload(&source, delivery.message)? {
+            return Ok(false);
+        }
         // One that is pending without a row is in the engine's memory and on its way already.
         if !is_wanted || (retry.is_none() && !state.is_decided()) {
             return Ok(false);
@@ -148,6 +153,9 @@ impl Writer {
     ) -> Result<bool, StoreError> {
         let source = self.journal.source();
         let Some(heading) = source.headings(id, id, 1)?.pop() else { return Ok(false) };
+        if !has_payload(&source, id)? {
+            return Ok(false);
+        }
         let added = source.added(id, id)?;
         let has_one =
             heading.endpoints.contains(&endpoint.id) || added.iter().any(|(_, other)| *other == endpoint.id);
@@ -183,8 +191,16 @@ impl Writer {
         let row = RetryRow { endpoint, delivery, progress, due_at, trigger, since };
         self.journal.write(Write::DeleteRetry(endpoint, delivery))?;
         self.journal.write(Write::Retry(row))?;
+        if self.journal.source().called_off_row(delivery)?.is_some() {
+            self.journal.write(Write::Reopen(delivery))?;
+        }
         if state.is_decided() {
             batch.books.push(BookEntry::Reopened(endpoint));
+        }
+        if self.unforgotten.get(&batch.unforgotten, delivery).is_some() {
+            // The engine hears of it when it has forgotten the old work.
+            batch.unforgotten.put(delivery, Some(row));
+        } else if state.is_decided() {
             batch.backlogs.insert(endpoint);
         } else {
             batch.resent.push(row);
@@ -210,6 +226,12 @@ impl Writer {
         self.journal.write(Write::Task(Box::new(task)))?;
         Ok(Ended::Now)
     }
+}
+
+/// Tells whether a message exists and has something to send.
+fn has_payload(source: &ReadSource<'_>, id: MessageId) -> Result<bool, StoreError> {
+    let found = source.matched_from(id.0, 1)?.pop().filter(|it| it.id == id);
+    Ok(found.is_some_and(|it| !it.payload_gone))
 }
 
 /// Endpoints whose backlog a transaction made longer.

@@ -181,7 +181,7 @@ async fn a_file_of_a_later_version_is_left_alone_and_the_journal_starts() {
     let file = world.path().join("bins.db");
     rusqlite::Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let directory = DataDirectory::open(world.path()).unwrap();
-    let opened = Opened::sqlite(&directory, options(&world.clock)).unwrap();
+    let opened = Opened::sqlite(&directory, options(&world.clock, None)).unwrap();
     let refused = Bins::beside(&opened, &directory, BinLimits::default()).err();
     assert!(matches!(refused, Some(OpenError::NewerSchema { found: 99, known: 1, .. })));
     let observer: Arc<dyn Observer> = Arc::new(Deaf);

@@ -17,6 +17,7 @@ on_every_backend! {
     what_is_known_about_failing_survives_a_crash_between_two_attempts,
     a_success_in_between_starts_the_hour_again,
     a_success_enables_what_was_disabled_for_failing,
+    a_success_of_a_delivery_that_was_cancelled_meanwhile_counts_as_well,
     an_endpoint_that_a_person_enables_has_its_hour_again,
     an_endpoint_that_leads_elsewhere_has_its_hour_again,
     an_attempt_at_a_former_url_says_nothing,
@@ -114,6 +115,17 @@ async fn a_success_enables_what_was_disabled_for_failing(world: World) {
     succeed(&world, of, id, 8).await;
     assert_eq!(state(&world, id), EndpointState::Active);
     let world = world.crash();
+    assert_eq!(state(&world, id), EndpointState::Active);
+    world.assert_balanced().await;
+}
+
+async fn a_success_of_a_delivery_that_was_cancelled_meanwhile_counts_as_well(world: World) {
+    let (id, of) = one_delivery(&world).await;
+    fail(&world, of, id, 1..=6).await;
+    assert_eq!(state(&world, id), FAILING);
+    world.cancel(of.message, None).await;
+    assert_eq!(state(&world, id), FAILING, "that somebody cancels says nothing about the endpoint");
+    succeed(&world, of, id, 7).await;
     assert_eq!(state(&world, id), EndpointState::Active);
     world.assert_balanced().await;
 }

@@ -1,12 +1,14 @@
 //! Background tasks: each step is in one transaction with its cursor.
 
+use std::time::Duration;
+
 use semnal_core::configuration::Change;
 use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, TaskId};
 use semnal_core::name::EventTypeName;
 use semnal_core::time::UnixMillis;
 use semnal_store::message::Fingerprint;
-use semnal_store::outcome::{Trigger, Verdict};
+use semnal_store::outcome::{Report, Trigger, Verdict};
 use semnal_store::store::StoredAnswer;
 use semnal_store::task::{
     Ended, NewTask, RUNNING_MAX, Selection, Started, Step, Stepped, Task, TaskEnd, TaskFilter, TaskKind,
@@ -20,6 +22,9 @@ use crate::fixture::{START, World, attempt, delivery, endpoint, message, organis
 on_every_backend! {
     a_step_sends_again_and_moves_the_cursor_in_one_transaction,
     only_what_the_task_selects_is_sent,
+    what_was_cancelled_is_sent_again_only_when_the_task_asks_for_just_that,
+    a_task_that_reopens_waits_until_the_engine_has_forgotten_the_delivery,
+    nothing_is_sent_again_whose_payload_or_message_is_gone,
     a_step_from_another_place_does_nothing,
     a_cancelled_task_takes_no_step,
     a_deleted_endpoint_ends_the_task,
@@ -139,6 +144,73 @@ async fn only_what_the_task_selects_is_sent(world: World) {
     assert_eq!(world.heard.look(|heard| heard.resent.len()), 1);
     check(selection(None), 1).await;
     check(selection(None), 0).await;
+    world.assert_balanced().await;
+}
+
+/// Takes one step of a task that replays these deliveries; returns how many it sent.
+async fn replay(
+    world: &World,
+    of: (ApplicationId, EndpointId),
+    state: Option<State>,
+    deliveries: &[DeliveryId],
+) -> u64 {
+    let (id, _) = start(world, of, TaskKind::BulkReplay, selection(state), None).await;
+    let to = deliveries.last().copied();
+    step(world, id, Step { to, deliveries: deliveries.to_vec(), is_last: true, ..Step::default() }).await;
+    task(world, id).await.sent
+}
+
+async fn what_was_cancelled_is_sent_again_only_when_the_task_asks_for_just_that(world: World) {
+    let of = tenant(&world).await;
+    let it = delivery(&*world.append_one(message(of.0, &[of.1])).await, 0);
+    world.cancel(it.message, None).await;
+    world.report(vec![Report::Forget { delivery: it, has_row: false }]).await;
+    assert_eq!(replay(&world, of, None, &[it]).await, 0);
+    assert_eq!(replay(&world, of, Some(State::Failed), &[it]).await, 0);
+    assert_eq!(state(&world, it).await, DeliveryState::Cancelled(Progress::default()));
+    assert_eq!(replay(&world, of, Some(State::Cancelled), &[it]).await, 1);
+    assert_eq!(world.heard.look(|heard| heard.backlogs.clone()), [of.1]);
+    world.assert_balanced().await;
+    let world = world.crash();
+    assert_eq!(state(&world, it).await, DeliveryState::Pending(Progress::default()));
+    world.assert_balanced().await;
+}
+
+async fn a_task_that_reopens_waits_until_the_engine_has_forgotten_the_delivery(world: World) {
+    let of = tenant(&world).await;
+    let it = delivery(&*world.append_one(message(of.0, &[of.1])).await, 0);
+    world.cancel(it.message, None).await;
+    assert_eq!(replay(&world, of, Some(State::Cancelled), &[it]).await, 1);
+    assert!(world.heard.look(|heard| heard.backlogs.is_empty() && heard.resent.is_empty()));
+    world.assert_balanced().await;
+    // An attempt was under way: its end is heard of first, and counts.
+    world.report(vec![attempt(it, of.1, 1, Verdict::Exhausted, false)]).await;
+    let resent = world.heard.look(|heard| heard.resent.clone());
+    assert_eq!(resent.iter().map(|row| (row.delivery, row.progress.attempts)).collect::<Vec<_>>(), [(it, 1)]);
+    world.assert_balanced().await;
+    let world = world.crash();
+    assert!(!state(&world, it).await.is_decided());
+    world.assert_balanced().await;
+}
+
+async fn nothing_is_sent_again_whose_payload_or_message_is_gone(world: World) {
+    let world = world.keeping(Duration::from_secs(1)).await;
+    let of = tenant(&world).await;
+    let all = ended(&world, of, &[Verdict::Exhausted, Verdict::Exhausted]).await;
+    let other = world.endpoint(of.0).await;
+    world.store.expunge_payload(all[0].message).await.unwrap();
+    assert_eq!(replay(&world, of, Some(State::Failed), &all[..1]).await, 0);
+    let (id, _) = start(&world, (of.0, other), TaskKind::ReplayMissing, selection(None), None).await;
+    let messages = all.iter().map(|it| it.message).collect();
+    step(&world, id, Step { to: Some(all[0]), messages, ..Step::default() }).await;
+    assert_eq!(task(&world, id).await.sent, 1, "the message that has its payload");
+    world.assert_balanced().await;
+    world.advance_ms(1_001);
+    world.wait_until_gone(all[1].message).await;
+    assert_eq!(replay(&world, of, None, &all).await, 0);
+    let messages = all.iter().map(|it| it.message).collect();
+    step(&world, id, Step { from: Some(all[0]), to: Some(all[1]), messages, ..Step::default() }).await;
+    assert_eq!(task(&world, id).await.sent, 1);
     world.assert_balanced().await;
 }
 

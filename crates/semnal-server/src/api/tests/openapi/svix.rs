@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::operations;
 
-const NOT_BUILT_YET: &str = "not built yet: contents of messages and attempts cannot be taken away by hand";
 const OUR_ID: &str = "Svix's document has a generated name here; ours follows the pattern of the others";
 const TWO_NAMES: &str = "the same under Svix's older name, which some of its SDKs still send";
 const NULL_TOO: &str = "newer SDKs send the names to remove as a list";
@@ -26,8 +25,6 @@ const OURS: &str = "not part of Svix's API";
 
 /// Every difference and its reason.
 const REASONS: &[(&str, &str)] = &[
-    ("DELETE /api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content is missing", NOT_BUILT_YET),
-    ("DELETE /api/v1/app/{app_id}/msg/{msg_id}/content is missing", NOT_BUILT_YET),
     ("DELETE /api/v1/bin/{bin_id} is more", BINS),
     ("DELETE /api/v1/bin/{bin_id}/request is more", BINS),
     ("DELETE /api/v1/bin/{bin_id}/request/{request_id} is more", BINS),
@@ -85,6 +82,8 @@ const REASONS: &[(&str, &str)] = &[
     ("POST /api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example has field exampleIndex more", EXAMPLES),
     ("POST /api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example has field payload more", EXAMPLES),
     ("POST /api/v1/app/{app_id}/msg has field transformationsParams more", REFUSED_RAW),
+    ("POST /api/v1/app/{app_id}/msg/{msg_id}/cancel is more", OURS),
+    ("POST /api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/cancel is more", OURS),
     ("POST /api/v1/auth/app-portal-access/{app_id} has field capabilities more", HOSTED),
     ("POST /api/v1/auth/app-portal-access/{app_id} has field expiry more", HOSTED),
     ("POST /api/v1/auth/app-portal-access/{app_id} has field readOnly more", HOSTED),
