@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
-use utoipa::openapi::schema::{Array, Schema};
+use utoipa::openapi::schema::{Array, Object, Schema, Type};
 
 use super::super::bins::curl::{CommandOut, SHELLS};
 use super::super::bins::export::Format;
@@ -105,7 +105,7 @@ fn describe_arrivals(document: &mut Document) {
                     seconds(STREAM_SECONDS_MAX, STREAM_SECONDS_MAX),
                     "Seconds to listen at most; 0 ends after the first update.",
                 )
-                .other("text/event-stream", shape::any_text(), "The events."),
+                .other("text/event-stream", event(), "The events; a comment comes when nothing else does."),
         )
         .add(
             wanted(get(EXPORT, "v1.bin.export", "Export captured requests"))
@@ -122,6 +122,20 @@ fn describe_arrivals(document: &mut Document) {
 fn exported() -> Schema {
     let requests = Schema::Array(Array::new(Ref::from_schema_name(CapturedBytesOut::name())));
     shape::either([requests, shape::any_object()])
+}
+
+/// An event of a stream, each of which the schema of such an answer is about.
+fn event() -> Schema {
+    let mut event = Object::with_type(Type::Object);
+    for (name, shape, text) in [
+        ("event", shape::one_of(Type::String, &["request", "bin"]), "What the data are about."),
+        ("data", shape::any_text(), "A captured request, or the counts of the bin, as JSON."),
+        ("id", shape::any_text(), "The number of the captured request."),
+    ] {
+        event.properties.insert(name.to_owned(), shape::described(shape, text).into());
+    }
+    event.required = vec!["event".to_owned(), "data".to_owned()];
+    event.into()
 }
 
 /// Filters of captured requests.
