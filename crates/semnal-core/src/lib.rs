@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod endpoint_url;
 pub mod health;
 pub mod id;
+pub mod inspect;
 pub mod name;
 pub mod operational;
 pub mod portal;

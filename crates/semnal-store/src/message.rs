@@ -62,6 +62,13 @@ pub struct Message {
     pub event_fingerprint: Option<Fingerprint>,
 }
 
+impl Message {
+    /// Tells whether somebody sent it to try a webhook: it is marked on its way and tried once.
+    pub fn is_test(&self) -> bool {
+        self.channels.iter().any(Channel::is_of_tests)
+    }
+}
+
 /// What became of a message that was to be appended.
 #[derive(Debug, Clone)]
 pub enum Appended {
