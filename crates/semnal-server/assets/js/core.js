@@ -68,6 +68,7 @@ const swap = async (url, options) => {
     }
   } catch {
     announce(live?.dataset.lost);
+    document.dispatchEvent(new CustomEvent("semnal:lost"));
     if (!options) location.assign(url);
   }
 };

@@ -25,7 +25,7 @@ use super::error::ApiError;
 use super::find::{self, Segments};
 use super::idempotency::Idempotency;
 use super::input::Fields;
-use super::message_in::is_payload;
+pub(crate) use super::message_in::is_payload;
 use super::messages::{self, MATCHES_MAX};
 use super::{payload_check, payload_schema};
 

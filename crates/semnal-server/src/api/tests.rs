@@ -19,6 +19,7 @@ mod send_example;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -29,6 +30,7 @@ use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Organisation, Scope
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApiKeyId, ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::memory::MemoryDisk;
 use semnal_store::observer::{Deaf, Observer};
@@ -37,7 +39,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::error::ApiError;
-use super::{ApiState, Limits, Trust, router};
+use super::{ApiState, DeliveryDefaults, Limits, Trust, router};
 use crate::configuration::SignatureKind;
 use crate::keys;
 
@@ -132,6 +134,10 @@ impl World {
             schemas: Default::default(),
             public_url: "https://hooks.example.com".into(),
             header_prefixes: vec!["webhook".into(), "svix".into()],
+            deliveries: DeliveryDefaults {
+                schedule: RetrySchedule::default(),
+                attempt_timeout: Duration::ZERO,
+            },
             default_signature: SignatureKind::Hmac256,
         };
         change(&mut api);
