@@ -62,6 +62,7 @@ for (const [name, tone, english, romanian] of VERDICTS) {
       assert.match(await send(page, id), words);
       assert.equal(await page.locator(`.verdict.${tone}`).count(), 1);
       await check(page, `send-test-${name}-${lang}${js ? "" : "-no-script"}`);
+      if (name === "certificate") assert.match(await page.innerText(".verdict code"), /self-signed/);
       if (js) assert.match(await page.innerText("#live"), words.source.startsWith("^Deliv") || words.source.startsWith("^Livr") ? words : /./);
       await page.context().close();
     }

@@ -132,8 +132,7 @@ test("the page of a webhook looks right everywhere, also with long names", async
   await edit.waitForSelector("text=Scurt has a new secret");
   await edit.click("a[href$=delete]");
   await edit.click("#dialog .danger");
-  await edit.waitForSelector(".flash.good");
-  assert.equal(edit.url(), `${site.url}/webhooks`);
+  await edit.waitForURL(`${site.url}/webhooks`);
   assert.match(await edit.innerText(".flash"), /Deleted: Scurt/);
   await edit.context().close();
 });

@@ -63,8 +63,10 @@ const swap = async (url, options) => {
   try {
     const part = await load(url, options);
     if (part) {
+      const moved = new URL(part.url).pathname !== location.pathname;
       if (part.url !== location.href) history.pushState({}, "", part.url);
       place(part);
+      if (moved) scrollTo(0, 0);
     }
   } catch {
     announce(live?.dataset.lost);
@@ -125,7 +127,8 @@ document.addEventListener("click", async (event) => {
     show(link);
   } else if (link.matches("[data-swap]")) {
     event.preventDefault();
-    swap(link.href);
+    // The next page of a list begins at its top.
+    swap(link.href).then(() => { if (link.rel) scrollTo(0, 0); });
   }
 });
 document.addEventListener("submit", (event) => {

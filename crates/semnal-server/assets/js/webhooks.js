@@ -59,7 +59,7 @@ document.addEventListener("submit", (event) => {
 }, true);
 document.addEventListener("semnal:content", (event) => {
   find("#error-summary", event.detail)?.focus();
-  find(".verdict", event.detail)?.scrollIntoView({ block: "nearest" });
+  if (find(".verdict", event.detail)) scrollTo(0, 0);
 });
 document.addEventListener("semnal:lost", () => {
   for (const form of document.querySelectorAll("[aria-busy]")) form.removeAttribute("aria-busy");

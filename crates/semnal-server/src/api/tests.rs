@@ -104,7 +104,16 @@ impl World {
 
     /// With other settings.
     pub(super) async fn with(change: impl FnOnce(&mut ApiState)) -> World {
-        let mut world = World::start(MemoryDisk::default(), Arc::new(AtomicI64::new(START)), change);
+        World::heard_by(change, |_| Arc::new(Deaf)).await
+    }
+
+    /// With other settings, and with somebody who hears of commits, such as an engine.
+    pub(crate) async fn heard_by(
+        change: impl FnOnce(&mut ApiState),
+        observer: impl FnOnce(&Opened) -> Arc<dyn Observer>,
+    ) -> World {
+        let (disk, now) = (MemoryDisk::default(), Arc::new(AtomicI64::new(START)));
+        let mut world = World::start_heard_by(disk, now, change, observer);
         world.add_organisation(DEFAULT_ORGANISATION).await;
         world.key = world.add_key(DEFAULT_ORGANISATION, &[], 1, |_| {}).await;
         world
@@ -112,6 +121,15 @@ impl World {
 
     /// Starts on what a disk has.
     fn start(disk: MemoryDisk, now: Arc<AtomicI64>, change: impl FnOnce(&mut ApiState)) -> World {
+        World::start_heard_by(disk, now, change, |_| Arc::new(Deaf))
+    }
+
+    fn start_heard_by(
+        disk: MemoryDisk,
+        now: Arc<AtomicI64>,
+        change: impl FnOnce(&mut ApiState),
+        observer: impl FnOnce(&Opened) -> Arc<dyn Observer>,
+    ) -> World {
         let time = now.clone();
         let clock: Now = Arc::new(move || UnixMillis(time.load(Ordering::SeqCst)));
         let options = StoreOptions {
@@ -121,8 +139,9 @@ impl World {
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };
-        let observer: Arc<dyn Observer> = Arc::new(Deaf);
-        let store = Opened::memory(disk.clone(), options).unwrap().start(&observer).unwrap();
+        let opened = Opened::memory(disk.clone(), options).unwrap();
+        let observer = observer(&opened);
+        let store = opened.start(&observer).unwrap();
         let mut api = ApiState {
             store,
             clock,
