@@ -301,7 +301,7 @@ fn view(
         held: held(page, it.state),
         own: own.into_iter().map(choice).collect(),
         others: others.into_iter().map(choice).collect(),
-        event: event.clone(),
+        event,
         payload,
         errors,
         verdict,

@@ -82,7 +82,7 @@ impl Values {
     }
 
     /// Returns the events that were chosen and are in no list, so that saving does not lose them.
-    pub(super) fn others<'a>(&'a self, is_listed: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    pub(super) fn others(&self, is_listed: impl Fn(&str) -> bool) -> Vec<&str> {
         self.events.iter().map(String::as_str).filter(|it| !is_listed(it)).collect()
     }
 
