@@ -139,7 +139,8 @@ document.addEventListener("submit", (event) => {
   if (dialog?.contains(form)) dialog.close();
   if (form.method === "get") {
     const url = new URL(form.action);
-    url.search = fields;
+    // An address says what is asked for, and nothing else.
+    url.search = new URLSearchParams([...fields].filter(([, value]) => value));
     swap(url.href);
   } else {
     swap(form.action, { method: "POST", body: fields });

@@ -9,6 +9,10 @@ use crate::console::form::FieldErrors;
 use crate::console::page::Page;
 use crate::console::problem::Problem;
 
+/// The fields from top to bottom.
+const ORDER: &[&str] =
+    &["name", "url", "events", "secret", "headers", "channels", "retry", "rate", "concurrency"];
+
 /// Notes what is wrong, field by field.
 ///
 /// # Errors
@@ -20,8 +24,9 @@ pub(super) fn note(
     errors: &mut FieldErrors,
 ) -> Result<(), Problem> {
     let ApiError::Invalid(all) = error else { return Err(error.into()) };
-    for wrong in &all {
-        let (field, words) = words(page, values, wrong);
+    let mut found: Vec<_> = all.iter().map(|wrong| words(page, values, wrong)).collect();
+    found.sort_by_key(|(field, _)| ORDER.iter().position(|it| it == field));
+    for (field, words) in found {
         errors.add(field, words);
     }
     Ok(())
