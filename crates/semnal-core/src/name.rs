@@ -93,6 +93,21 @@ names! {
     Channel, CHANNEL_CHARACTERS_MAX;
 }
 
+/// The channel of events that somebody sent to try a webhook. Only the server puts a message on it (docs/adr/0004).
+pub const TEST_CHANNEL: &str = "webhook-test";
+
+impl Channel {
+    /// Returns the channel of tests.
+    pub fn of_tests() -> Channel {
+        Channel(TEST_CHANNEL.into())
+    }
+
+    /// Tells whether it is the channel of tests.
+    pub fn is_of_tests(&self) -> bool {
+        self.as_str() == TEST_CHANNEL
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +125,7 @@ mod tests {
             EventTypeName::parse(&"x".repeat(257)),
             Err(NameError::TooLong { characters: 257, max: 256 })
         );
+        assert_eq!(Channel::parse(TEST_CHANNEL), Ok(Channel::of_tests()));
         assert_eq!(Channel::parse(&"x".repeat(129)), Err(NameError::TooLong { characters: 129, max: 128 }));
     }
 

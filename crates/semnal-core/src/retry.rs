@@ -86,6 +86,11 @@ impl RetrySchedule {
         Ok(RetrySchedule { waits: waits.collect::<Result<_, _>>()? })
     }
 
+    /// Returns the schedule of what is tried once.
+    pub fn once() -> RetrySchedule {
+        RetrySchedule { waits: Vec::new() }
+    }
+
     /// Returns the schedule that is in force for a delivery: the endpoint's own, else the event type's, else the
     /// server's.
     pub fn in_force<'a>(

@@ -8,6 +8,7 @@ use semnal_core::attempt::{AttemptEnd, AttemptResult, Cause};
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, EndpointAdvice, Transition, next};
 use semnal_core::id::{AttemptId, IdKind};
 use semnal_core::name::EventTypeName;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::message::Message;
@@ -37,6 +38,7 @@ struct Attempted {
     result: AttemptResult,
     started_at: UnixMillis,
     event_type: EventTypeName,
+    is_test: bool,
 }
 
 /// Works on one job after the other until there is none.
@@ -72,7 +74,8 @@ async fn attempt(inner: &Arc<Inner>, job: &Job) -> Ended {
         let attempt = job.item.progress.attempts.saturating_add(1);
         let envelope = Envelope { message: &message, message_id: &id, attempt };
         let result = job.destination.send(&inner.transport, &envelope, started_at).await;
-        Ended::Attempted(Box::new(Attempted { result, started_at, event_type: message.event_type.clone() }))
+        let (event_type, is_test) = (message.event_type.clone(), message.is_test());
+        Ended::Attempted(Box::new(Attempted { result, started_at, event_type, is_test }))
     };
     tokio::select! {
         biased;
@@ -98,13 +101,14 @@ fn settle(inner: &Arc<Inner>, job: &Job, ended: Ended, now: UnixMillis) {
             scheduler.put_back(endpoint, &job.item, now + NO_CONNECTION_REST, now);
         }
         Ended::Attempted(attempted) => {
-            let Attempted { result, started_at, event_type } = *attempted;
+            let Attempted { result, started_at, event_type, is_test } = *attempted;
             let (state, event) =
                 (DeliveryState::Pending(job.item.progress), DeliveryEvent::AttemptEnded(&result));
             let jitter = inner.randomness.jitter();
             // A success follows no schedule.
             let failed = (!result.end.is_success()).then_some(&event_type);
-            let schedule = scheduler.schedule(&job.destination, failed);
+            let once = RetrySchedule::once();
+            let schedule = if is_test { &once } else { scheduler.schedule(&job.destination, failed) };
             let transition = next(state, event, schedule, now, jitter);
             let finish = finish_of(&transition, result.end.is_success());
             let progress = transition.state.progress();

@@ -119,6 +119,9 @@ impl Destination {
             }
         }
         headers.insert("webhook-event", value(envelope.message.event_type.as_str()));
+        if envelope.message.is_test() {
+            headers.insert("webhook-test", HeaderValue::from_static("true"));
+        }
         headers.insert("webhook-attempt", HeaderValue::from(envelope.attempt));
         headers
     }

@@ -18,10 +18,10 @@ pub(crate) mod control_users;
 mod destinations;
 mod endpoint_headers;
 mod endpoint_messages;
-mod endpoint_secrets;
+pub(crate) mod endpoint_secrets;
 mod endpoint_stats;
-mod endpoints;
-mod error;
+pub(crate) mod endpoints;
+pub(crate) mod error;
 mod event_types;
 mod find;
 mod gate;
@@ -33,11 +33,11 @@ mod messages;
 pub(crate) mod openapi;
 mod page;
 mod payload_check;
-mod payload_schema;
+pub(crate) mod payload_schema;
 mod portal;
 mod portal_token;
 mod query;
-mod send_example;
+pub(crate) mod send_example;
 #[cfg(test)]
 pub(crate) mod tests;
 mod time;
@@ -52,6 +52,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use http::Uri;
 use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint_url::UrlRules;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
@@ -84,10 +85,21 @@ pub(crate) struct ApiState {
     pub public_url: String,
     /// Prefixes under which deliveries have their id, timestamp and signature.
     pub header_prefixes: Vec<String>,
+    /// How deliveries are made where nothing else is said.
+    pub deliveries: DeliveryDefaults,
     /// What the secret of a new endpoint is, when the client gives none.
     pub default_signature: SignatureKind,
     /// The request bins, or why there are none.
     pub bins: Result<BinsApi, BinsAway>,
+}
+
+/// How deliveries are made where neither endpoint nor event type says anything else.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryDefaults {
+    /// When a failed one is tried again.
+    pub schedule: RetrySchedule,
+    /// How long an attempt may take.
+    pub attempt_timeout: Duration,
 }
 
 /// What a request may cost.

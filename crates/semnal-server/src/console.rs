@@ -39,6 +39,7 @@ mod secrets;
 mod start;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod viewer;
 mod visit;
 mod webhooks;
@@ -108,9 +109,7 @@ pub(crate) fn router(console: Console, api: Router) -> Router {
         .route("/logout", post(login::logout))
         .route("/welcome/{link}", get(login::welcome::show).post(login::welcome::submit))
         .route("/preferences", post(preferences::submit))
-        .route("/webhooks", get(webhooks::list))
-        .route("/webhooks/{endpoint}/pause", get(webhooks::ask_pause).post(webhooks::pause))
-        .route("/webhooks/{endpoint}/resume", post(webhooks::resume));
+        .merge(webhooks::routes());
     if console.dev {
         pages = pages.route("/components", get(gallery::show));
     }

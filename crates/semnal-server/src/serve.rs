@@ -24,7 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiState, BinsApi, BinsAway, Limits, Trust};
+use crate::api::{self, ApiState, BinsApi, BinsAway, DeliveryDefaults, Limits, Trust};
 use crate::bins::{self, BinListenerLimits, BinServer};
 use crate::configuration::Settings;
 use crate::console::{self, Console};
@@ -340,6 +340,10 @@ fn api_state(
         schemas: api::SchemaCache::default(),
         public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address))),
         header_prefixes: settings.header_prefixes.clone(),
+        deliveries: DeliveryDefaults {
+            schedule: settings.retry_schedule.clone(),
+            attempt_timeout: settings.attempt_timeout,
+        },
         default_signature: settings.default_signature,
         bins: Err(BinsAway::TurnedOff),
     }

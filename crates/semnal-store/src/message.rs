@@ -81,6 +81,11 @@ impl Message {
     pub fn payload_is_gone(&self) -> bool {
         self.payload.is_empty()
     }
+
+    /// Tells whether somebody sent it to try a webhook: it is marked on its way and tried once.
+    pub fn is_test(&self) -> bool {
+        self.channels.iter().any(Channel::is_of_tests)
+    }
 }
 
 /// What became of a message that was to be appended.

@@ -92,6 +92,10 @@ fn certificate(problem: &CertificateError) -> String {
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             "certificate is not meant for a server".to_owned()
         }
+        // What most people make who sign for themselves; the library has no variant for it.
+        E::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
+            "certificate is self-signed: it is that of an authority".to_owned()
+        }
         other => format!("certificate is not valid: {other}"),
     }
 }

@@ -7,4 +7,5 @@ mod health;
 mod operational;
 mod schedules;
 mod site;
+mod test_events;
 mod transport;

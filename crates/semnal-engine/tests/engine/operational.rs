@@ -3,6 +3,7 @@
 use semnal_core::configuration::Change;
 use semnal_core::endpoint::Endpoint;
 use semnal_core::id::{ApplicationId, EndpointId};
+use semnal_core::name::Channel;
 use semnal_core::operational;
 use semnal_core::retry::RetrySchedule;
 
@@ -37,6 +38,23 @@ fn events(receiver: &Receiver) -> Vec<String> {
         line.unwrap_or_else(|| panic!("{request}")).to_owned()
     };
     receiver.requests().iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn the_operator_does_not_hear_of_tests() {
+    let (shop, operator) = (Receiver::answering(status(500)), Receiver::answering(status(204)));
+    let world = world(&shop, &operator);
+    let site = Site::with_options(&world, SiteOptions::default()).await;
+    site.change(listening(&site).into()).await;
+    for channels in [vec![Channel::of_tests()], Vec::new()] {
+        let message = site.send_on(channels).await;
+        site.until_decided(message).await;
+    }
+    assert_eq!(
+        events(&operator),
+        ["message.attempt.failing", "message.attempt.exhausted"],
+        "of the real one"
+    );
 }
 
 #[tokio::test]

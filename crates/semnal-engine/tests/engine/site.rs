@@ -11,7 +11,7 @@ use semnal_core::configuration::Change;
 use semnal_core::delivery::DeliveryState;
 use semnal_core::endpoint::{Endpoint, EndpointSecret, EndpointState};
 use semnal_core::id::{ApplicationId, EndpointId, MessageId, OrganisationId};
-use semnal_core::name::EventTypeName;
+use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::retry::RetrySchedule;
 use semnal_core::signature::Secret;
 use semnal_engine::clock::{Clock, ManualClock};
@@ -81,15 +81,19 @@ impl Site {
     }
 
     pub(crate) async fn send(&self) -> MessageId {
+        self.send_on(Vec::new()).await
+    }
+
+    pub(crate) async fn send_on(&self, channels: Vec<Channel>) -> MessageId {
         let configuration = self.store.configuration();
         let event_type = EventTypeName::parse("payment_received").unwrap();
         let application = self.endpoint.application;
         let new = NewMessage {
             application,
-            endpoints: configuration.matching(application, &event_type, &[]),
+            endpoints: configuration.matching(application, &event_type, &channels),
             event_type,
             event_id: None,
-            channels: Vec::new(),
+            channels,
             payload: "{\"n\": 1}".into(),
             idempotency: None,
             payload_retention_days: None,

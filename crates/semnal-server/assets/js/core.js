@@ -63,11 +63,14 @@ const swap = async (url, options) => {
   try {
     const part = await load(url, options);
     if (part) {
+      const moved = new URL(part.url).pathname !== location.pathname;
       if (part.url !== location.href) history.pushState({}, "", part.url);
       place(part);
+      if (moved) scrollTo(0, 0);
     }
   } catch {
     announce(live?.dataset.lost);
+    document.dispatchEvent(new CustomEvent("semnal:lost"));
     if (!options) location.assign(url);
   }
 };
@@ -124,7 +127,8 @@ document.addEventListener("click", async (event) => {
     show(link);
   } else if (link.matches("[data-swap]")) {
     event.preventDefault();
-    swap(link.href);
+    // The next page of a list begins at its top.
+    swap(link.href).then(() => { if (link.rel) scrollTo(0, 0); });
   }
 });
 document.addEventListener("submit", (event) => {
@@ -135,7 +139,8 @@ document.addEventListener("submit", (event) => {
   if (dialog?.contains(form)) dialog.close();
   if (form.method === "get") {
     const url = new URL(form.action);
-    url.search = fields;
+    // An address says what is asked for, and nothing else.
+    url.search = new URLSearchParams([...fields].filter(([, value]) => value));
     swap(url.href);
   } else {
     swap(form.action, { method: "POST", body: fields });

@@ -1,6 +1,6 @@
 //! `/api/v1/app/{app_id}/endpoint`: the URLs that receive an application's events.
 
-pub(super) mod fields;
+pub(crate) mod fields;
 mod state;
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ use super::input::Fields;
 use super::page::{self, Order};
 use super::query::Params;
 use super::time::Rfc3339;
-use fields::{EndpointFields, Place};
+use fields::{EndpointFields, EndpointPatch, NewEndpoint, Place};
 
 /// An endpoint as it is answered.
 #[derive(Serialize, ToSchema)]
@@ -113,18 +113,11 @@ pub(crate) async fn create(
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
     let view = caller.portal(Scope::Manage)?;
-    let mut fields = Fields::parse(&body)?;
-    let given = EndpointFields::read(&mut fields, &api);
-    let url = fields.required("url", given.url.clone());
-    let (headers, secret) = fields::new_endpoint_only(&mut fields, &api)?;
-    fields.finish()?;
-    let url = url.ok_or(ApiError::Internal)?;
+    let given = NewEndpoint::read(&body, &api)?;
     let (ids, id, now) = (api.store.ids().clone(), EndpointId(api.store.next_key()), api.now());
     idempotency::change(&api, idempotency, move |configuration| {
         let application = view.application(configuration, &ids, &app)?.id;
-        let uid = given.uid.clone().value();
-        let place = Place { id, application, uid, url, now };
-        let it = Endpoint { headers, ..given.whole(place, vec![secret]) };
+        let it = given.make(id, application, now);
         let answer = Answer::json(StatusCode::CREATED, &out(&ids, &it));
         Ok(Planned { changes: vec![Change::PutEndpoint(Box::new(it))], answer })
     })
@@ -189,9 +182,7 @@ pub(crate) async fn patch(
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
     let view = caller.portal(Scope::Manage)?;
-    let mut fields = Fields::parse(&body)?;
-    let patch = EndpointFields::read(&mut fields, &api).into_patch(&mut fields);
-    fields.finish()?;
+    let patch = EndpointPatch::read(&body, &api)?;
     let (ids, now) = (api.store.ids().clone(), api.now());
     idempotency::change(&api, Idempotency(None), move |configuration| {
         let application = view.application(configuration, &ids, &app)?.id;

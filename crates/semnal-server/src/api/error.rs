@@ -86,6 +86,26 @@ impl Problem {
         Problem { loc: loc.iter().map(|&part| part.to_owned()).collect(), msg: msg.into(), kind }
     }
 
+    /// Returns the field of the body that it is about.
+    pub(crate) fn field(&self) -> &str {
+        self.loc.get(1).map_or("", String::as_str)
+    }
+
+    /// Returns where it is, as a path: `payload.customer.email`.
+    pub(crate) fn place(&self) -> String {
+        self.loc[1..].join(".")
+    }
+
+    /// Returns the stable code of what is wrong.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Returns what is wrong, in English.
+    pub(crate) fn message(&self) -> &str {
+        &self.msg
+    }
+
     /// Tells whether it is about this place, or one inside it.
     pub(crate) fn is_at(&self, place: &[&str]) -> bool {
         self.loc.len() >= place.len() && self.loc.iter().zip(place).all(|(a, b)| a == b)

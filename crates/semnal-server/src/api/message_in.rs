@@ -151,6 +151,10 @@ impl Problems {
         let mut channels = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().take(CHANNELS_PER_MESSAGE_MAX).enumerate() {
             match Channel::parse(text) {
+                Ok(channel) if channel.is_of_tests() => {
+                    let msg = "is the channel of tests; send one with …/endpoint/{endpoint_id}/send-example";
+                    self.add(&[NAME, &index.to_string()], "invalid_name", msg);
+                }
                 Ok(channel) if channels.contains(&channel) => {}
                 Ok(channel) => channels.push(channel),
                 Err(error) => self.add(&[NAME, &index.to_string()], "invalid_name", error.to_string()),

@@ -1,7 +1,8 @@
 //! `POST …/endpoint/{endpoint_id}/send-example`: the example of an event type, to one endpoint.
 //!
-//! It is a message like any other: stored, signed, retried, listed. Only the matching is left out: it goes to this
-//! endpoint whatever its event types and channels, and to no other one. An endpoint that is paused or disabled holds it.
+//! It is a message like any other: stored, signed, listed. Only the matching is left out: it goes to this endpoint
+//! whatever its event types and channels, and to no other one. It is on the channel of tests, by which it is marked on its
+//! way and tried once. An endpoint that is paused or disabled holds it. The console's test events go through [`send`] too.
 
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use axum::extract::State;
 use bytes::Bytes;
 use http::StatusCode;
 use semnal_core::application::{EventType, Scope};
-use semnal_core::name::EventTypeName;
+use semnal_core::id::{ApplicationId, EndpointId, MessageId, OrganisationId};
+use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::portal::Capability;
-use semnal_store::message::{Appended, NewMessage};
+use semnal_store::message::{Appended, Fingerprint, Message, NewMessage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -23,17 +25,35 @@ use super::error::ApiError;
 use super::find::{self, Segments};
 use super::idempotency::Idempotency;
 use super::input::Fields;
-use super::message_in::is_payload;
+pub(crate) use super::message_in::is_payload;
 use super::messages::{self, MATCHES_MAX};
 use super::{payload_check, payload_schema};
 
 /// Where an example that does not satisfy its own schema is wrong.
 const EXAMPLE_PLACE: [&str; 2] = ["event_type", "example"];
 
-struct ExampleIn {
-    event_type: EventTypeName,
-    index: Option<usize>,
-    payload: Option<Box<RawValue>>,
+/// What is to be sent.
+pub(crate) struct ExampleIn {
+    pub(crate) event_type: EventTypeName,
+    pub(crate) index: Option<usize>,
+    /// Instead of the example.
+    pub(crate) payload: Option<Box<RawValue>>,
+}
+
+/// Where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) organisation: OrganisationId,
+    pub(crate) application: ApplicationId,
+    pub(crate) endpoint: EndpointId,
+}
+
+/// What became of it.
+pub(crate) enum Sent {
+    /// It is durable and on its way.
+    Created(Arc<Message>),
+    /// The same request came before.
+    Repeated(MessageId),
 }
 
 impl ExampleIn {
@@ -52,7 +72,7 @@ impl ExampleIn {
     }
 
     /// Returns what is sent: the payload that was given, else the example that was chosen.
-    fn payload(&self, it: &EventType) -> Result<Box<RawValue>, ApiError> {
+    pub(crate) fn payload(&self, it: &EventType) -> Result<Box<RawValue>, ApiError> {
         if let Some(payload) = &self.payload {
             return Ok(payload.clone());
         }
@@ -98,36 +118,57 @@ pub(crate) async fn create(
 ) -> Result<Answer, ApiError> {
     let view = caller.portal_with(Scope::Send, Capability::CreateAttempts)?;
     let given = ExampleIn::read(&body)?;
+    let configuration = api.store.configuration();
+    let application = view.application(&configuration, api.store.ids(), &app)?.id;
+    let endpoint = find::endpoint(&configuration, api.store.ids(), application, &endpoint)?.id;
+    let target = Target { organisation: view.organisation, application, endpoint };
+    match send(&api, target, &given, |it| caller.sees(it), idempotency).await? {
+        Sent::Created(it) => Ok(messages::answer(&api, StatusCode::OK, &it, true)),
+        Sent::Repeated(id) => messages::repeated(&api, id, StatusCode::OK, true).await,
+    }
+}
+
+/// Sends it. `sees` tells which event types whoever asks may know of.
+///
+/// # Errors
+/// 404 when the endpoint was deleted meanwhile, 422 for an event type that cannot be sent and a payload that its schema
+/// refuses, and what the store says.
+pub(crate) async fn send(
+    api: &Arc<ApiState>,
+    to: Target,
+    given: &ExampleIn,
+    sees: impl Fn(&EventType) -> bool,
+    idempotency: Option<Fingerprint>,
+) -> Result<Sent, ApiError> {
     for _ in 0..MATCHES_MAX {
         let configuration = api.store.configuration();
-        let application = view.application(&configuration, api.store.ids(), &app)?.id;
-        let endpoint = find::endpoint(&configuration, api.store.ids(), application, &endpoint)?.id;
-        if let Some(id) = messages::earlier(&api, application, &given.event_type, idempotency).await? {
-            return messages::repeated(&api, id, StatusCode::OK, true).await;
+        if let Some(id) = messages::earlier(api, to.application, &given.event_type, idempotency).await? {
+            return Ok(Sent::Repeated(id));
         }
-        let found = configuration.event_type(view.organisation, &given.event_type);
-        let it = found.filter(|it| caller.sees(it)).ok_or_else(|| {
+        let found = configuration.event_type(to.organisation, &given.event_type);
+        let it = found.filter(|it| sees(it)).ok_or_else(|| {
             let msg = "is not in the event catalogue; create it first";
             ApiError::invalid(&["body", "eventType"], "unknown_event_type", msg)
         })?;
         let payload = given.payload(it)?;
         let place: &[&str] = if given.payload.is_some() { &messages::PAYLOAD_PLACE } else { &EXAMPLE_PLACE };
-        payload_check::check(&api, &configuration, view.organisation, &it.name, &payload, place).await?;
+        payload_check::check(api, &configuration, to.organisation, &it.name, &payload, place).await?;
+        if configuration.endpoint(to.endpoint).is_none() {
+            return Err(ApiError::NotFound("it was deleted meanwhile".to_owned()));
+        }
         let message = NewMessage {
-            application,
+            application: to.application,
             event_type: it.name.clone(),
             event_id: None,
-            channels: Vec::new(),
-            endpoints: vec![endpoint],
+            channels: vec![Channel::of_tests()],
+            endpoints: vec![to.endpoint],
             payload: Bytes::copy_from_slice(payload.get().as_bytes()),
             idempotency,
             payload_retention_days: None,
         };
         match api.store.append(vec![message], configuration.version).await?.pop() {
-            Some(Appended::Created(it)) => return Ok(messages::answer(&api, StatusCode::OK, &it, true)),
-            Some(Appended::Repeated(id)) => {
-                return messages::repeated(&api, id, StatusCode::OK, true).await;
-            }
+            Some(Appended::Created(it)) => return Ok(Sent::Created(it)),
+            Some(Appended::Repeated(id)) => return Ok(Sent::Repeated(id)),
             Some(Appended::Stale) => {}
             Some(Appended::EventIdExists(_)) | None => return Err(ApiError::Internal),
         }

@@ -23,6 +23,7 @@ mod send_example;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +34,7 @@ use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Organisation, Scope
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApiKeyId, ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
+use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::memory::MemoryDisk;
 use semnal_store::observer::{Deaf, Observer};
@@ -41,7 +43,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::error::ApiError;
-use super::{ApiState, Limits, Trust, router};
+use super::{ApiState, DeliveryDefaults, Limits, Trust, router};
 use crate::configuration::SignatureKind;
 use crate::keys;
 
@@ -106,7 +108,16 @@ impl World {
 
     /// With other settings.
     pub(super) async fn with(change: impl FnOnce(&mut ApiState)) -> World {
-        let mut world = World::start(MemoryDisk::default(), Arc::new(AtomicI64::new(START)), change);
+        World::heard_by(change, |_| Arc::new(Deaf)).await
+    }
+
+    /// With other settings, and with somebody who hears of commits, such as an engine.
+    pub(crate) async fn heard_by(
+        change: impl FnOnce(&mut ApiState),
+        observer: impl FnOnce(&Opened) -> Arc<dyn Observer>,
+    ) -> World {
+        let (disk, now) = (MemoryDisk::default(), Arc::new(AtomicI64::new(START)));
+        let mut world = World::start_heard_by(disk, now, change, observer);
         world.add_organisation(DEFAULT_ORGANISATION).await;
         world.key = world.add_key(DEFAULT_ORGANISATION, &[], 1, |_| {}).await;
         world
@@ -119,6 +130,15 @@ impl World {
 
     /// Starts on what a disk has.
     fn start(disk: MemoryDisk, now: Arc<AtomicI64>, change: impl FnOnce(&mut ApiState)) -> World {
+        World::start_heard_by(disk, now, change, |_| Arc::new(Deaf))
+    }
+
+    fn start_heard_by(
+        disk: MemoryDisk,
+        now: Arc<AtomicI64>,
+        change: impl FnOnce(&mut ApiState),
+        observer: impl FnOnce(&Opened) -> Arc<dyn Observer>,
+    ) -> World {
         let time = now.clone();
         let clock: Now = Arc::new(move || UnixMillis(time.load(Ordering::SeqCst)));
         let options = StoreOptions {
@@ -129,8 +149,9 @@ impl World {
             #[cfg(feature = "fault-injection")]
             sabotage: None,
         };
-        let observer: Arc<dyn Observer> = Arc::new(Deaf);
-        let store = Opened::memory(disk.clone(), options).unwrap().start(&observer).unwrap();
+        let opened = Opened::memory(disk.clone(), options).unwrap();
+        let observer = observer(&opened);
+        let store = opened.start(&observer).unwrap();
         let mut api = ApiState {
             store,
             clock,
@@ -142,6 +163,10 @@ impl World {
             schemas: Default::default(),
             public_url: "https://hooks.example.com".into(),
             header_prefixes: vec!["webhook".into(), "svix".into()],
+            deliveries: DeliveryDefaults {
+                schedule: RetrySchedule::default(),
+                attempt_timeout: Duration::ZERO,
+            },
             default_signature: SignatureKind::Hmac256,
             bins: Err(super::BinsAway::Broken),
         };

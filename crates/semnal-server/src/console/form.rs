@@ -25,6 +25,11 @@ impl Form {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Returns every value of a field that may be there several times.
+    pub(crate) fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
     /// Returns the value of a field without space around it.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.raw(name).trim()

@@ -25,6 +25,8 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../../locales/en/webhooks.ftl"),
         include_str!("../../locales/ro/webhooks.ftl"),
     ),
+    ("webhook", include_str!("../../locales/en/webhook.ftl"), include_str!("../../locales/ro/webhook.ftl")),
+    ("verdict", include_str!("../../locales/en/verdict.ftl"), include_str!("../../locales/ro/verdict.ftl")),
 ];
 
 /// A language that the console speaks.

@@ -233,6 +233,11 @@ impl Page {
         response
     }
 
+    /// Answers to a form: go there; what there is to say stands there.
+    pub(crate) fn go(&self, to: &str) -> Response {
+        Redirect::to(to).into_response()
+    }
+
     /// Changes the configuration; see [`semnal_store::store::Store::change`].
     ///
     /// # Errors

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use semnal_core::account::{Session, SessionOwner};
-use semnal_core::application::Application;
+use semnal_core::application::{Application, EventType};
 use semnal_core::configuration::Configuration;
 use semnal_core::endpoint::Endpoint;
 use semnal_core::id::{ApplicationId, EndpointId, IdCipher, IdKind, OrganisationId, UserId};
+use semnal_core::name::EventTypeName;
 use semnal_core::portal::{Capability, IssuedToken};
 use semnal_core::time::UnixMillis;
 
@@ -27,6 +28,8 @@ pub(crate) struct Viewer {
     pub(crate) name: String,
     only: Option<ApplicationId>,
     capabilities: BTreeSet<Capability>,
+    /// The flags of the event types that are seen; `None` means every event type.
+    feature_flags: Option<BTreeSet<EventTypeName>>,
 }
 
 impl Viewer {
@@ -44,6 +47,7 @@ impl Viewer {
                     name: user.name.clone(),
                     only: None,
                     capabilities: Capability::ALL.into(),
+                    feature_flags: None,
                 })
             }
             SessionOwner::Portal(grant) => {
@@ -61,6 +65,7 @@ impl Viewer {
                     name: String::new(),
                     only: Some(application.id),
                     capabilities: grant.capabilities.clone(),
+                    feature_flags: grant.feature_flags.clone(),
                 })
             }
         }
@@ -90,6 +95,12 @@ impl Viewer {
     /// [`Problem::Forbidden`] for a portal.
     pub(crate) fn manages(&self) -> Result<(), Problem> {
         if self.is_portal() { Err(Problem::Forbidden) } else { Ok(()) }
+    }
+
+    /// Tells whether an event type is offered to the viewer.
+    pub(crate) fn sees(&self, it: &EventType) -> bool {
+        let Some(flags) = &self.feature_flags else { return true };
+        it.feature_flags.is_empty() || !it.feature_flags.is_disjoint(flags)
     }
 
     /// Returns the applications that the viewer sees, oldest first.

@@ -112,8 +112,37 @@ impl EndpointFields {
     }
 }
 
+/// A new endpoint as a client or a form gives it, judged.
+pub(crate) struct NewEndpoint {
+    given: EndpointFields,
+    url: String,
+    headers: BTreeMap<String, String>,
+    secret: EndpointSecret,
+}
+
+impl NewEndpoint {
+    /// Reads the body of a POST.
+    ///
+    /// # Errors
+    /// 400 when it is not JSON, 422 with everything that is wrong with its fields.
+    pub(crate) fn read(body: &[u8], api: &ApiState) -> Result<NewEndpoint, ApiError> {
+        let mut fields = Fields::parse(body)?;
+        let given = EndpointFields::read(&mut fields, api);
+        let url = fields.required("url", given.url.clone());
+        let (headers, secret) = new_endpoint_only(&mut fields, api)?;
+        fields.finish()?;
+        Ok(NewEndpoint { given, url: url.ok_or(ApiError::Internal)?, headers, secret })
+    }
+
+    /// Makes it.
+    pub(crate) fn make(self, id: EndpointId, application: ApplicationId, now: UnixMillis) -> Endpoint {
+        let place = Place { id, application, uid: self.given.uid.clone().value(), url: self.url, now };
+        Endpoint { headers: self.headers, ..self.given.whole(place, vec![self.secret]) }
+    }
+}
+
 /// The changes of a PATCH.
-pub(super) struct EndpointPatch {
+pub(crate) struct EndpointPatch {
     url: Option<String>,
     description: Option<String>,
     disabled: Option<bool>,
@@ -128,8 +157,34 @@ pub(super) struct EndpointPatch {
 }
 
 impl EndpointPatch {
+    /// Reads the body of a PATCH.
+    ///
+    /// # Errors
+    /// 400 when it is not JSON, 422 with everything that is wrong with its fields.
+    pub(crate) fn read(body: &[u8], api: &ApiState) -> Result<EndpointPatch, ApiError> {
+        let mut fields = Fields::parse(body)?;
+        let patch = EndpointFields::read(&mut fields, api).into_patch(&mut fields);
+        fields.finish()?;
+        Ok(patch)
+    }
+
+    /// Reads a form that changes everything but the secret: the fields of a PATCH and all custom headers.
+    ///
+    /// # Errors
+    /// As [`EndpointPatch::read`].
+    pub(crate) fn read_with_headers(
+        body: &[u8],
+        api: &ApiState,
+    ) -> Result<(EndpointPatch, BTreeMap<String, String>), ApiError> {
+        let mut fields = Fields::parse(body)?;
+        let patch = EndpointFields::read(&mut fields, api).into_patch(&mut fields);
+        let headers = endpoint_headers::read(&mut fields).value().unwrap_or_default();
+        fields.finish()?;
+        Ok((patch, headers))
+    }
+
     /// Makes the changes.
-    pub(super) fn apply(self, it: &mut Endpoint) {
+    pub(crate) fn apply(self, it: &mut Endpoint) {
         if let Some(url) = self.url {
             it.url = url;
         }
@@ -153,7 +208,7 @@ impl EndpointPatch {
 ///
 /// # Errors
 /// 500 when the system gives no randomness.
-pub(super) fn new_endpoint_only(
+fn new_endpoint_only(
     fields: &mut Fields<'_>,
     api: &ApiState,
 ) -> Result<(BTreeMap<String, String>, EndpointSecret), ApiError> {

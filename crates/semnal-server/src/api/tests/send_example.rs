@@ -47,6 +47,21 @@ async fn an_example_goes_to_one_endpoint_whatever_it_wants() {
 }
 
 #[tokio::test]
+async fn an_example_is_a_test_by_its_channel_and_nothing_else_can_be_on_it() {
+    let world = World::new().await;
+    let app = world.acme().await;
+    catalogue(&world).await;
+    let endpoint = world.endpoint(app, json!({})).await;
+    let path = format!("{app}/endpoint/{endpoint}/send-example");
+    let sent = world.post(&path, json!({"eventType": "own"})).await.expect(200);
+    assert_eq!(sent["channels"], json!(["webhook-test"]));
+    let listed = world.get(&format!("{app}/msg?channel=webhook-test")).await.expect(200);
+    assert_eq!(listed["data"][0]["id"], sent["id"]);
+    let claimed = json!({"eventType": "own", "channels": ["a", "webhook-test"], "payload": {}});
+    assert_eq!(world.post(&format!("{app}/msg"), claimed).await.invalid(), ["body.channels.1"]);
+}
+
+#[tokio::test]
 async fn an_example_waits_for_an_endpoint_that_is_paused() {
     let world = World::new().await;
     let app = world.acme().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use semnal_core::delivery::{DeliveryEvent, DeliveryState, next};
 use semnal_core::endpoint::Endpoint;
 use semnal_core::id::{DeliveryId, EndpointId, Key, MessageId, TaskId};
+use semnal_core::name::Channel;
 use semnal_core::retry::RetrySchedule;
 
 use super::{Batch, BookEntry, Writer};
@@ -161,6 +162,8 @@ impl Writer {
             heading.endpoints.contains(&endpoint.id) || added.iter().any(|(_, other)| *other == endpoint.id);
         if has_one
             || heading.application != endpoint.application
+            // A test was meant for one endpoint.
+            || heading.channels.iter().any(Channel::is_of_tests)
             || !endpoint.matches(&heading.event_type, &heading.channels)
         {
             return Ok(false);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use semnal_core::configuration::Change;
 use semnal_core::delivery::{DeliveryState, Progress};
 use semnal_core::id::{ApplicationId, DeliveryId, EndpointId, TaskId};
-use semnal_core::name::EventTypeName;
+use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::time::UnixMillis;
 use semnal_store::message::Fingerprint;
 use semnal_store::outcome::{Report, Trigger, Verdict};
@@ -265,14 +265,17 @@ async fn a_missing_delivery_is_added_once_and_only_where_the_endpoint_matches(wo
     unwanted.event_type = EventTypeName::parse("other").unwrap();
     let unwanted = world.append_one(unwanted).await;
     let foreign = world.append_one(message(world.application().await, &[])).await;
+    let mut tried = message(application, &[had]);
+    tried.channels = vec![Channel::of_tests()];
+    let tried = world.append_one(tried).await;
     let mut narrow = endpoint(new, application);
     narrow.event_types = Some([lacking.event_type.clone()].into());
     world.apply(vec![Change::PutEndpoint(Box::new(narrow))]).await;
-    let ids = vec![lacking.id, having.id, unwanted.id, foreign.id];
+    let ids = vec![lacking.id, having.id, unwanted.id, foreign.id, tried.id];
     for expected in [1, 0] {
         let (id, _) = start(&world, (application, new), TaskKind::ReplayMissing, selection(None), None).await;
         let it = Step {
-            to: Some(delivery(&foreign, u16::MAX)),
+            to: Some(delivery(&tried, u16::MAX)),
             messages: ids.clone(),
             is_last: true,
             ..Step::default()
@@ -283,7 +286,7 @@ async fn a_missing_delivery_is_added_once_and_only_where_the_endpoint_matches(wo
     }
     let added = &world.deliveries(lacking.id).await[1];
     assert_eq!((added.endpoint, added.state), (new, DeliveryState::Pending(Progress::default())));
-    for (id, deliveries) in [(having.id, 2), (unwanted.id, 1), (foreign.id, 0)] {
+    for (id, deliveries) in [(having.id, 2), (unwanted.id, 1), (foreign.id, 0), (tried.id, 1)] {
         assert_eq!(world.deliveries(id).await.len(), deliveries);
     }
     world.assert_balanced().await;
