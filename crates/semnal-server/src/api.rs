@@ -54,7 +54,10 @@ use semnal_core::endpoint_url::UrlRules;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
+pub(crate) use attempt_headers::sent_headers;
 pub(crate) use auth::{Trust, portal_of};
+pub(crate) use bins::curl::bash_quoted;
+pub(crate) use bins::streamed::Streamed;
 pub(crate) use bins::{BinsApi, BinsAway};
 pub(crate) use error::ApiError;
 pub(crate) use payload_check::SchemaCache;

@@ -24,10 +24,15 @@
 
 mod assets;
 mod attempts;
+mod causes;
 mod cookies;
+mod deliveries;
+mod facts;
 mod flash;
 mod form;
 mod gallery;
+mod ids;
+mod json_view;
 mod language;
 pub(crate) mod links;
 mod login;
@@ -58,6 +63,7 @@ use tower::ServiceExt;
 use crate::api::ApiState;
 use assets::Assets;
 use attempts::Attempts;
+pub(crate) use facts::ServerFacts;
 use language::Texts;
 use problem::Problem;
 use secrets::{FormKey, Passwords};
@@ -70,6 +76,8 @@ pub(crate) struct Console {
     pub(crate) dev: bool,
     /// What the store of request bins says for the walk-through; `None` while there is none.
     pub(crate) bins: Option<BinProgress>,
+    /// What is known of the server beside that.
+    pub(crate) facts: ServerFacts,
     texts: [Arc<Texts>; 2],
     assets: Assets,
     forms: FormKey,
@@ -89,12 +97,19 @@ impl Console {
             api,
             dev,
             bins,
+            facts: ServerFacts::default(),
             texts: Texts::all(),
             assets: Assets::new(),
             forms,
             passwords: Passwords::new(),
             attempts: Attempts::default(),
         }
+    }
+
+    /// Says what is known of the server.
+    pub(crate) fn with_facts(mut self, facts: ServerFacts) -> Console {
+        self.facts = facts;
+        self
     }
 }
 
@@ -111,6 +126,7 @@ pub(crate) fn router(console: Console, api: Router) -> Router {
         .route("/webhooks", get(webhooks::list))
         .route("/webhooks/{endpoint}/pause", get(webhooks::ask_pause).post(webhooks::pause))
         .route("/webhooks/{endpoint}/resume", post(webhooks::resume));
+    pages = deliveries::routes(pages);
     if console.dev {
         pages = pages.route("/components", get(gallery::show));
     }

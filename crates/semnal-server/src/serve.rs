@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, ApiState, BinsApi, BinsAway, Limits, Trust};
 use crate::bins::{self, BinListenerLimits, BinServer};
 use crate::configuration::Settings;
-use crate::console::{self, Console};
+use crate::console::{self, Console, ServerFacts};
 use crate::listener::{self, ListenerLimits};
 use crate::seed;
 use crate::tasks::TaskRunner;
@@ -146,12 +146,29 @@ impl Server {
         for (listener, trust) in served {
             let router = api::router(state.clone(), trust);
             let router = match trust {
-                Trust::Network => console::router(Console::new(state.clone(), settings.dev, None), router),
+                Trust::Network => {
+                    let facts = ServerFacts {
+                        schedule: settings.retry_schedule.clone(),
+                        data_dir: data_dir.to_owned(),
+                        stopping: shutdown.clone(),
+                    };
+                    console::router(Console::new(state.clone(), settings.dev, None).with_facts(facts), router)
+                }
                 Trust::ControlSocket => router,
             };
             listeners.spawn(listener::serve(listener, router, limits, shutdown.clone(), listeners.clone()));
         }
-        Ok(Server { address, bin_address, store, bins, engine, welcome, shutdown, listeners, _directory: directory })
+        Ok(Server {
+            address,
+            bin_address,
+            store,
+            bins,
+            engine,
+            welcome,
+            shutdown,
+            listeners,
+            _directory: directory,
+        })
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.

@@ -25,6 +25,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../../locales/en/webhooks.ftl"),
         include_str!("../../locales/ro/webhooks.ftl"),
     ),
+    (
+        "deliveries",
+        include_str!("../../locales/en/deliveries.ftl"),
+        include_str!("../../locales/ro/deliveries.ftl"),
+    ),
 ];
 
 /// A language that the console speaks.
