@@ -21,6 +21,14 @@ after(async () => {
 
 const send = (eventType, payload) => site.api("POST", `${APPLICATION}/msg`, { eventType, payload });
 
+/** Returns a port where nothing listens. */
+const closedPort = () => new Promise((resolve) => {
+  const probe = createServer().listen(0, "127.0.0.1", () => {
+    const { port } = probe.address();
+    probe.close(() => resolve(port));
+  });
+});
+
 /** Loads a page again until it has a text. */
 const until = async (page, text) => {
   const deadline = Date.now() + 15_000;
@@ -45,7 +53,7 @@ test("the list has one row for each delivery, with its cause in plain words", as
   await add({ url: `${here}/orders`, description: "Comenzi și plăți", headers: { "x-shop": "1", authorization: "Bearer s3cret" } });
   failing = await add({ url: `${here}/broken?${"long=".repeat(30)}`, description: "Un nume foarte lung pentru un webhook care nu răspunde niciodată bine",
     filterTypes: ["payment_received"] });
-  await add({ url: "http://127.0.0.1:9/nothing", description: "<img src=x onerror=alert(1)>", filterTypes: ["payment_received"] });
+  await add({ url: `http://127.0.0.1:${await closedPort()}/nothing`, description: "<img src=x onerror=alert(1)>", filterTypes: ["payment_received"] });
   await send("payment_received", { customer: { name: "Ană „Țară” <b>", id: 12 }, items: [1, 2.50, null, true, {}], url: `https://example.com/${"very-long-".repeat(30)}` });
   await send("customer_created", { n: 1 });
   const page = await site.visit("/deliveries", { cookies });

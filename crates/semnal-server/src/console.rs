@@ -24,9 +24,12 @@
 
 mod assets;
 mod attempts;
+mod catalogue;
 mod causes;
 mod cookies;
+mod dashboard;
 mod deliveries;
+mod events;
 mod facts;
 mod flash;
 mod form;
@@ -41,6 +44,7 @@ mod parts;
 mod preferences;
 mod problem;
 mod secrets;
+mod settings;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -126,7 +130,9 @@ pub(crate) fn router(console: Console, api: Router) -> Router {
         .route("/webhooks", get(webhooks::list))
         .route("/webhooks/{endpoint}/pause", get(webhooks::ask_pause).post(webhooks::pause))
         .route("/webhooks/{endpoint}/resume", post(webhooks::resume));
-    pages = deliveries::routes(pages);
+    for add in [deliveries::routes, events::routes, catalogue::routes, settings::routes, dashboard::routes] {
+        pages = add(pages);
+    }
     if console.dev {
         pages = pages.route("/components", get(gallery::show));
     }

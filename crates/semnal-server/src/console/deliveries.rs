@@ -197,7 +197,9 @@ fn row(page: &Page, configuration: &Configuration, application: &Application, it
 /// Writes a length of time: `340 ms`, `15 s`.
 pub(super) fn milliseconds(page: &Page, length: i64) -> String {
     let length = u64::try_from(length).unwrap_or(0);
-    if length < 10_000 {
+    if length == 0 {
+        "<1 ms".to_owned()
+    } else if length < 10_000 {
         format!("{} ms", page.number(length))
     } else {
         format!("{} s", page.number(length / 1_000))

@@ -30,6 +30,12 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../../locales/en/deliveries.ftl"),
         include_str!("../../locales/ro/deliveries.ftl"),
     ),
+    ("events", include_str!("../../locales/en/events.ftl"), include_str!("../../locales/ro/events.ftl")),
+    (
+        "settings",
+        include_str!("../../locales/en/settings.ftl"),
+        include_str!("../../locales/ro/settings.ftl"),
+    ),
 ];
 
 /// A language that the console speaks.

@@ -126,6 +126,11 @@ impl Page {
         self.texts.language.number(number)
     }
 
+    /// Writes a count in the manner of the language.
+    pub(crate) fn counted(&self, count: impl Count) -> String {
+        self.number(count.count())
+    }
+
     /// Returns a number as the variable of a text.
     pub(crate) fn a_number(&self, number: &u64) -> Value {
         Value::Number(*number)

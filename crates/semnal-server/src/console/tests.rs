@@ -1,5 +1,6 @@
 //! The console on a store in memory: who gets in, what forms prove, and that programs are answered as before.
 
+mod catalogue;
 mod deliveries;
 
 use std::net::IpAddr;
