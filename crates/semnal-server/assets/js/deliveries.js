@@ -2,9 +2,7 @@
 // ---- news: a pill says how many events have come; the list changes only when somebody asks for it ----
 let news = null;
 let paused = false;
-let retry = 0;
 const listen = () => {
-  clearTimeout(retry);
   news?.close();
   news = null;
   const box = find("[data-live]");
@@ -17,11 +15,9 @@ const listen = () => {
     find("span", pill).textContent = event.data;
     if (wasHidden) announce(event.data);
   });
-  // A server that cannot stream is asked again in a minute.
-  news.addEventListener("error", () => {
-    if (news?.readyState === EventSource.CLOSED) retry = setTimeout(listen, 60000);
-  });
 };
+// A server that cannot stream is asked again every minute.
+setInterval(() => { if (news?.readyState === EventSource.CLOSED) listen(); }, 60000);
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-pause]");
   if (!button) return;
