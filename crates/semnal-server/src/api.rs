@@ -56,10 +56,16 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
+pub(crate) use attempt_headers::sent_headers;
 pub(crate) use auth::{Trust, portal_of};
+pub(crate) use bins::curl::bash_quoted;
+pub(crate) use bins::streamed::Streamed;
 pub(crate) use bins::{BinsApi, BinsAway};
-pub(crate) use error::ApiError;
-pub(crate) use payload_check::SchemaCache;
+pub(crate) use error::{ApiError, Problem as FieldProblem};
+pub(crate) use event_types::{create_in as create_event_type, patch_in as patch_event_type};
+pub(crate) use idempotency::Idempotency;
+pub(crate) use payload_check::{SchemaCache, try_payload};
+pub(crate) use payload_schema::newest as newest_schema;
 
 use crate::configuration::SignatureKind;
 

@@ -24,10 +24,18 @@
 
 mod assets;
 mod attempts;
+mod catalogue;
+mod causes;
 mod cookies;
+mod dashboard;
+mod deliveries;
+mod events;
+mod facts;
 mod flash;
 mod form;
 mod gallery;
+mod ids;
+mod json_view;
 mod language;
 pub(crate) mod links;
 mod login;
@@ -36,6 +44,7 @@ mod parts;
 mod preferences;
 mod problem;
 mod secrets;
+mod settings;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -59,6 +68,7 @@ use tower::ServiceExt;
 use crate::api::ApiState;
 use assets::Assets;
 use attempts::Attempts;
+pub(crate) use facts::ServerFacts;
 use language::Texts;
 use problem::Problem;
 use secrets::{FormKey, Passwords};
@@ -71,6 +81,8 @@ pub(crate) struct Console {
     pub(crate) dev: bool,
     /// What the store of request bins says for the walk-through; `None` while there is none.
     pub(crate) bins: Option<BinProgress>,
+    /// What is known of the server beside that.
+    pub(crate) facts: ServerFacts,
     texts: [Arc<Texts>; 2],
     assets: Assets,
     forms: FormKey,
@@ -90,12 +102,19 @@ impl Console {
             api,
             dev,
             bins,
+            facts: ServerFacts::default(),
             texts: Texts::all(),
             assets: Assets::new(),
             forms,
             passwords: Passwords::new(),
             attempts: Attempts::default(),
         }
+    }
+
+    /// Says what is known of the server.
+    pub(crate) fn with_facts(mut self, facts: ServerFacts) -> Console {
+        self.facts = facts;
+        self
     }
 }
 
@@ -110,6 +129,9 @@ pub(crate) fn router(console: Console, api: Router) -> Router {
         .route("/welcome/{link}", get(login::welcome::show).post(login::welcome::submit))
         .route("/preferences", post(preferences::submit))
         .merge(webhooks::routes());
+    for add in [deliveries::routes, events::routes, catalogue::routes, settings::routes, dashboard::routes] {
+        pages = add(pages);
+    }
     if console.dev {
         pages = pages.route("/components", get(gallery::show));
     }

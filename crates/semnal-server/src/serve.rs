@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, ApiState, BinsApi, BinsAway, DeliveryDefaults, Limits, Trust};
 use crate::bins::{self, BinListenerLimits, BinServer};
 use crate::configuration::Settings;
-use crate::console::{self, Console};
+use crate::console::{self, Console, ServerFacts};
 use crate::listener::{self, ListenerLimits};
 use crate::seed;
 use crate::tasks::TaskRunner;
@@ -151,7 +151,14 @@ impl Server {
         for (listener, trust) in served {
             let router = api::router(state.clone(), trust);
             let router = match trust {
-                Trust::Network => console::router(Console::new(state.clone(), settings.dev, None), router),
+                Trust::Network => {
+                    let facts = ServerFacts {
+                        schedule: settings.retry_schedule.clone(),
+                        data_dir: data_dir.to_owned(),
+                        stopping: shutdown.clone(),
+                    };
+                    console::router(Console::new(state.clone(), settings.dev, None).with_facts(facts), router)
+                }
                 Trust::ControlSocket => router,
             };
             listeners.spawn(listener::serve(listener, router, limits, shutdown.clone(), listeners.clone()));

@@ -1,6 +1,7 @@
 //! Reading the journal: by id, attempts of a message, the newest messages of an application, and the state of a
 //! delivery. Readers have connections of their own and never hold the writer up.
 
+mod deliveries;
 mod tasks;
 
 use std::ops::Bound;

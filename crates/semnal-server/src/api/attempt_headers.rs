@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::Scope;
+use semnal_core::configuration::Configuration;
 use semnal_core::endpoint::{Endpoint, is_sensitive_header};
 use semnal_store::message::Message;
 use semnal_store::outcome::Outcome;
@@ -51,32 +52,58 @@ pub(crate) async fn get(
     let configuration = api.store.configuration();
     let application = view.application(&configuration, api.store.ids(), &app)?.id;
     let (message, it) = attempts::find_attempt(&api, application, &message, &attempt).await?;
-    let endpoint = configuration.endpoint(it.endpoint).filter(|endpoint| is_unchanged(endpoint, &it));
-    let mut out = AttemptHeadersOut {
-        sent_headers: certain(&api, &message, &it),
-        sensitive: api.header_prefixes.iter().map(|prefix| format!("{prefix}-signature")).collect(),
-        custom_headers_known: endpoint.is_some(),
+    let sent = sent_headers(&api, &configuration, &message, &it);
+    let out = AttemptHeadersOut {
+        sent_headers: sent.shown,
+        sensitive: sent.sensitive,
+        custom_headers_known: sent.custom_known,
         response_headers: it
             .response_headers
             .iter()
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value).into_owned()))
             .collect(),
     };
+    Ok(Answer::json(StatusCode::OK, &out))
+}
+
+/// What was sent with an attempt, as far as it is certain.
+pub(crate) struct SentHeaders {
+    /// Names and values.
+    pub shown: BTreeMap<String, String>,
+    /// Sent, but never shown.
+    pub sensitive: BTreeSet<String>,
+    /// The custom headers are those of the endpoint now, which has not changed since.
+    pub custom_known: bool,
+}
+
+/// Returns what was sent with an attempt of a message.
+pub(crate) fn sent_headers(
+    api: &ApiState,
+    configuration: &Configuration,
+    message: &Message,
+    it: &Outcome,
+) -> SentHeaders {
+    let endpoint = configuration.endpoint(it.endpoint).filter(|endpoint| is_unchanged(endpoint, it));
+    let mut sent = SentHeaders {
+        shown: certain(api, message, it),
+        sensitive: api.header_prefixes.iter().map(|prefix| format!("{prefix}-signature")).collect(),
+        custom_known: endpoint.is_some(),
+    };
     if endpoint.is_some() {
-        out.sent_headers.insert("content-type".to_owned(), "application/json".to_owned());
+        sent.shown.insert("content-type".to_owned(), "application/json".to_owned());
     }
     for (name, value) in endpoint.into_iter().flat_map(|it| &it.headers) {
         let name = name.to_ascii_lowercase();
         if is_sensitive_header(&name) {
-            out.sensitive.insert(name);
+            sent.sensitive.insert(name);
         } else if name == "content-type" {
-            out.sent_headers.insert(name, value.clone());
+            sent.shown.insert(name, value.clone());
         } else {
             // The names that every attempt has win over custom ones.
-            out.sent_headers.entry(name).or_insert_with(|| value.clone());
+            sent.shown.entry(name).or_insert_with(|| value.clone());
         }
     }
-    Ok(Answer::json(StatusCode::OK, &out))
+    sent
 }
 
 /// Tells whether the endpoint was the same when the attempt was made.

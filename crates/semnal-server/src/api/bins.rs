@@ -1,11 +1,11 @@
 //! `/api/v1/bin`: the request bins of an organisation. What they catch is in `bins/requests.rs`.
 
-pub(super) mod curl;
+pub(crate) mod curl;
 pub(super) mod export;
 pub(super) mod replay;
 pub(super) mod requests;
 pub(super) mod response;
-pub(super) mod streamed;
+pub(crate) mod streamed;
 pub(super) mod updates;
 pub(super) mod verify;
 pub(super) mod wait;

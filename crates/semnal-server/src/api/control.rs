@@ -10,7 +10,7 @@ use axum::extract::State;
 use http::StatusCode;
 use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Scope};
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{ApiKeyId, IdCipher, IdKind};
+use semnal_core::id::{ApiKeyId, IdCipher, IdKind, OrganisationId};
 use semnal_core::retry::parse_duration;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{ChangePlan, Changed, Store};
@@ -78,6 +78,23 @@ pub(crate) async fn create_key(
     scopes: &[String],
     expires: Option<&str>,
 ) -> Result<Value, ApiError> {
+    let configuration = store.configuration();
+    let organisation = configuration.organisation_by_name(DEFAULT_ORGANISATION).map(|it| it.id);
+    create_key_in(store, now, organisation.ok_or(ApiError::Unavailable)?, name, scopes, expires).await
+}
+
+/// The same for any organisation.
+///
+/// # Errors
+/// As [`create_key`].
+pub(crate) async fn create_key_in(
+    store: &Store,
+    now: UnixMillis,
+    organisation: OrganisationId,
+    name: &str,
+    scopes: &[String],
+    expires: Option<&str>,
+) -> Result<Value, ApiError> {
     let mut problems = Vec::new();
     if !(1..=KEY_NAME_CHARACTERS_MAX).contains(&name.chars().count()) {
         let msg = format!("the name must have 1 to {KEY_NAME_CHARACTERS_MAX} characters");
@@ -105,9 +122,7 @@ pub(crate) async fn create_key(
     let (id, name, scopes) = (ApiKeyId(store.next_key()), name.to_owned(), granted.into_iter().collect());
     let expires_at = length.map(|length| now + length);
     let ids = store.ids().clone();
-    change(store, move |configuration| {
-        let organisation =
-            configuration.organisation_by_name(DEFAULT_ORGANISATION).ok_or(ApiError::Unavailable)?.id;
+    change(store, move |_| {
         let created_at = now;
         let it =
             ApiKey { id, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at: None };

@@ -106,6 +106,11 @@ impl Problem {
         &self.msg
     }
 
+    /// Returns the place below the first `skipped` parts, as a JSON pointer: `/customer/email`.
+    pub(crate) fn pointer(&self, skipped: usize) -> String {
+        self.loc.iter().skip(skipped).map(|part| format!("/{part}")).collect()
+    }
+
     /// Tells whether it is about this place, or one inside it.
     pub(crate) fn is_at(&self, place: &[&str]) -> bool {
         self.loc.len() >= place.len() && self.loc.iter().zip(place).all(|(a, b)| a == b)

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
-use super::auth::{Caller, View};
+use super::auth::Caller;
 use super::body::RequestBody;
 use super::error::{ApiError, excerpt};
 use super::find::Segments;
@@ -159,9 +159,13 @@ fn object(fields: &mut Fields<'_>, name: &'static str) -> Given<String> {
     }
 }
 
-fn find(configuration: &Configuration, view: View, text: &str) -> Result<Arc<EventType>, ApiError> {
+fn find(
+    configuration: &Configuration,
+    organisation: OrganisationId,
+    text: &str,
+) -> Result<Arc<EventType>, ApiError> {
     let name = EventTypeName::parse(text).ok();
-    let found = name.and_then(|name| configuration.event_type(view.organisation, &name)).cloned();
+    let found = name.and_then(|name| configuration.event_type(organisation, &name)).cloned();
     found.ok_or_else(|| not_found(text))
 }
 
@@ -196,17 +200,30 @@ pub(crate) async fn create(
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
     let view = caller.organisation(Scope::Manage)?;
-    let mut fields = Fields::parse(&body)?;
+    create_in(&api, view.organisation, idempotency, &body).await
+}
+
+/// Makes an event type of an organisation from the body of a request.
+///
+/// # Errors
+/// 422 with what is wrong, 409 when there is one, and what the store says.
+pub(crate) async fn create_in(
+    api: &ApiState,
+    organisation: OrganisationId,
+    idempotency: Idempotency,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
+    let mut fields = Fields::parse(body)?;
     let name = fields.parsed("name", "invalid_name", EventTypeName::parse);
     let name = fields.required("name", name);
     let given = EventTypeFields::read(&mut fields);
     fields.required("description", given.description.clone());
     fields.finish()?;
     let enforced = given.schema_enforced.clone().value().unwrap_or_default();
-    let approved = payload_check::approve(&api, given.schemas.clone().value(), enforced).await?;
+    let approved = payload_check::approve(api, given.schemas.clone().value(), enforced).await?;
     let (name, now) = (name.ok_or(ApiError::Internal)?, api.now());
-    idempotency::change(&api, idempotency, move |configuration| {
-        let old = configuration.event_type(view.organisation, &name);
+    idempotency::change(api, idempotency, move |configuration| {
+        let old = configuration.event_type(organisation, &name);
         if old.is_some_and(|old| !old.archived) {
             return Err(ApiError::Conflict(format!(
                 "the event type {:?} exists already; change that one",
@@ -214,7 +231,7 @@ pub(crate) async fn create(
             )));
         }
         let created_at = old.map_or(now, |old| old.created_at);
-        let it = EventType { created_at, ..given.whole(view.organisation, name, now) };
+        let it = EventType { created_at, ..given.whole(organisation, name, now) };
         approved.covers(&it, configuration)?;
         let answer = Answer::json(StatusCode::CREATED, &out(&it, true));
         Ok(Planned { changes: vec![Change::PutEventType(Box::new(it))], answer })
@@ -229,7 +246,7 @@ pub(crate) async fn get(
     Segments(name): Segments<String>,
 ) -> Result<Answer, ApiError> {
     let view = caller.portal(Scope::Read)?;
-    let it = find(&api.store.configuration(), view, &name)?;
+    let it = find(&api.store.configuration(), view.organisation, &name)?;
     if !caller.sees(&it) {
         return Err(not_found(&name));
     }
@@ -274,20 +291,33 @@ pub(crate) async fn patch(
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
     let view = caller.organisation(Scope::Manage)?;
-    let mut fields = Fields::parse(&body)?;
+    patch_in(&api, view.organisation, &name, &body).await
+}
+
+/// Changes an event type of an organisation by the body of a request.
+///
+/// # Errors
+/// 422 with what is wrong, 404, and what the store says.
+pub(crate) async fn patch_in(
+    api: &ApiState,
+    organisation: OrganisationId,
+    name: &str,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
+    let mut fields = Fields::parse(body)?;
     let given = EventTypeFields::read(&mut fields);
     let description = fields.not_null("description", given.description);
     let archived = fields.not_null("archived", given.archived);
     let deprecated = fields.not_null("deprecated", given.deprecated);
     let enforced = fields.not_null(ENFORCED_FIELD, given.schema_enforced);
     fields.finish()?;
-    let old = find(&api.store.configuration(), view, &name)?;
+    let old = find(&api.store.configuration(), organisation, name)?;
     let mut schemas = old.schemas.clone();
     given.schemas.clone().patch(&mut schemas);
-    let approved = payload_check::approve(&api, schemas, enforced.unwrap_or(old.schema_enforced)).await?;
-    let now = api.now();
-    idempotency::change(&api, Idempotency(None), move |configuration| {
-        let mut it = EventType::clone(&*find(configuration, view, &name)?);
+    let approved = payload_check::approve(api, schemas, enforced.unwrap_or(old.schema_enforced)).await?;
+    let (now, name) = (api.now(), name.to_owned());
+    idempotency::change(api, Idempotency(None), move |configuration| {
+        let mut it = EventType::clone(&*find(configuration, organisation, &name)?);
         it.description = description.unwrap_or(it.description);
         it.archived = archived.unwrap_or(it.archived);
         it.deprecated = deprecated.unwrap_or(it.deprecated);
@@ -321,7 +351,7 @@ pub(crate) async fn delete(
     params.finish()?;
     let now = api.now();
     idempotency::change(&api, Idempotency(None), move |configuration| {
-        let it = find(configuration, view, &name)?;
+        let it = find(configuration, view.organisation, &name)?;
         let change = if expunge {
             Change::DeleteEventType(view.organisation, it.name.clone())
         } else {

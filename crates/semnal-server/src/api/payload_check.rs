@@ -121,6 +121,23 @@ pub(crate) async fn check(
     checked.map_err(ApiError::Invalid)
 }
 
+/// Holds a payload against the newest of an event type's schemas, whether it is enforced or not; for somebody who tries
+/// one. The inner error says what is wrong, or why the schema cannot be used.
+///
+/// # Errors
+/// [`ApiError::Internal`].
+pub(crate) async fn try_payload(
+    api: &ApiState,
+    schemas: String,
+    payload: Box<RawValue>,
+) -> Result<Result<(), Vec<Problem>>, ApiError> {
+    apart(api, move || match PayloadSchema::compile(&schemas) {
+        Ok(schema) => schema.check(&payload, &[]),
+        Err(why) => Err(vec![Problem::new(&[], "schema_unusable", why)]),
+    })
+    .await
+}
+
 /// What an event type's schemas were found to be before it is saved.
 pub(crate) struct Approved(Option<String>);
 

@@ -42,13 +42,15 @@ use semnal_store::store::{ChangePlan, Now, Opened, Store, StoreOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+pub(crate) use attempts::report;
+
 use super::error::ApiError;
 use super::{ApiState, DeliveryDefaults, Limits, Trust, router};
 use crate::configuration::SignatureKind;
 use crate::keys;
 
 /// 2023-11-14T22:13:20Z
-pub(super) const START: i64 = 1_700_000_000_000;
+pub(crate) const START: i64 = 1_700_000_000_000;
 pub(super) const JWT_SECRET: &[u8] = b"a secret of the tests and of nobody else";
 
 /// A server without a network.

@@ -18,12 +18,14 @@ const STYLE: &str = concat!(
     include_str!("../../assets/css/controls.css"),
     include_str!("../../assets/css/parts.css"),
     include_str!("../../assets/css/webhooks.css"),
+    include_str!("../../assets/css/deliveries.css"),
 );
 /// The script: one module, made of the files that follow each other.
 const SCRIPT: &str = concat!(
     include_str!("../../assets/js/core.js"),
     include_str!("../../assets/js/keyboard.js"),
     include_str!("../../assets/js/webhooks.js"),
+    include_str!("../../assets/js/deliveries.js"),
 );
 const ICONS: &str = include_str!("../../assets/icons.svg");
 const FAVICON: &str = include_str!("../../assets/favicon.svg");

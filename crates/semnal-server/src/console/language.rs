@@ -27,6 +27,17 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
     ("webhook", include_str!("../../locales/en/webhook.ftl"), include_str!("../../locales/ro/webhook.ftl")),
     ("verdict", include_str!("../../locales/en/verdict.ftl"), include_str!("../../locales/ro/verdict.ftl")),
+    (
+        "deliveries",
+        include_str!("../../locales/en/deliveries.ftl"),
+        include_str!("../../locales/ro/deliveries.ftl"),
+    ),
+    ("events", include_str!("../../locales/en/events.ftl"), include_str!("../../locales/ro/events.ftl")),
+    (
+        "settings",
+        include_str!("../../locales/en/settings.ftl"),
+        include_str!("../../locales/ro/settings.ftl"),
+    ),
 ];
 
 /// A language that the console speaks.

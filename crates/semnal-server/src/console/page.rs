@@ -63,6 +63,12 @@ impl Count for u64 {
     }
 }
 
+impl Count for u16 {
+    fn count(self) -> u64 {
+        u64::from(self)
+    }
+}
+
 impl Count for usize {
     fn count(self) -> u64 {
         u64::try_from(self).unwrap_or(u64::MAX)
@@ -120,9 +126,19 @@ impl Page {
         self.texts.language.number(number)
     }
 
+    /// Writes a count in the manner of the language.
+    pub(crate) fn counted(&self, count: impl Count) -> String {
+        self.number(count.count())
+    }
+
     /// Returns a number as the variable of a text.
     pub(crate) fn a_number(&self, number: &u64) -> Value {
         Value::Number(*number)
+    }
+
+    /// Returns a count as the variable of a text.
+    pub(crate) fn a_count(&self, count: impl Count) -> Value {
+        Value::Number(count.count())
     }
 
     /// Returns a point in time: how long ago it is, and exactly when.
@@ -162,6 +178,21 @@ impl Page {
             made.append_pair(&found, &other);
         }
         if !value.is_empty() {
+            made.append_pair(name, value);
+        }
+        let query = made.finish();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    }
+
+    /// Returns this page's path with several names of the query set; empty values take them away.
+    pub(crate) fn with_queries(&self, pairs: &[(&str, &str)]) -> String {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let mut made = url::form_urlencoded::Serializer::new(String::new());
+        let stays = |found: &str| !pairs.iter().any(|(name, _)| *name == found);
+        for (found, other) in url::form_urlencoded::parse(query.as_bytes()).filter(|it| stays(&it.0)) {
+            made.append_pair(&found, &other);
+        }
+        for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
             made.append_pair(name, value);
         }
         let query = made.finish();

@@ -1,5 +1,7 @@
 //! The console on a store in memory: who gets in, what forms prove, and that programs are answered as before.
 
+mod catalogue;
+mod deliveries;
 mod honest;
 mod webhooks;
 
@@ -53,13 +55,25 @@ impl Browser {
         Browser { world, pages, cookies: Vec::new(), host }
     }
 
-    async fn send(&mut self, mut request: Request<Body>) -> Seen {
+    /// Opens a stream and leaves it open.
+    async fn open(&mut self, path: &str) -> Response {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        self.dress(&mut request);
+        self.pages.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Adds what a browser adds.
+    fn dress(&self, request: &mut Request<Body>) {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let headers = request.headers_mut();
         headers.insert(header::COOKIE, cookies.join("; ").parse().unwrap());
         headers.insert(header::HOST, self.host.parse().unwrap());
         request.extensions_mut().insert(Peer(IpAddr::from([127, 0, 0, 1])));
+    }
+
+    async fn send(&mut self, mut request: Request<Body>) -> Seen {
+        self.dress(&mut request);
         let response: Response = self.pages.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all(header::SET_COOKIE) {

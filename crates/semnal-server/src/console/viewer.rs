@@ -89,6 +89,11 @@ impl Viewer {
         self.capabilities.iter().any(|it| it.includes(capability))
     }
 
+    /// Returns who it is, for records of what somebody asked for.
+    pub(crate) fn describe(&self) -> String {
+        if self.is_portal() { "portal of the application".to_owned() } else { format!("user {}", self.name) }
+    }
+
     /// Grants what concerns the whole organisation: settings, users, keys.
     ///
     /// # Errors

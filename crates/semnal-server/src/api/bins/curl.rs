@@ -122,7 +122,7 @@ fn bash(parts: &Parts<'_>) -> String {
 }
 
 /// Quotes bytes for bash: in single quotes when they are plain text, else as `$'…'` with escapes.
-fn bash_quoted(bytes: &[u8]) -> String {
+pub(crate) fn bash_quoted(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(|c| c.is_control() && c != '\n') => {
             format!("'{}'", text.replace('\'', "'\\''"))

@@ -18,7 +18,7 @@ pub(crate) struct Streamed<S, F> {
 
 impl<S, F: Fn(S) -> Step<S>> Streamed<S, F> {
     /// Begins with a state; `make` makes the next piece of it, or nothing at the end.
-    pub(super) fn new(state: S, make: F) -> Streamed<S, F> {
+    pub(crate) fn new(state: S, make: F) -> Streamed<S, F> {
         Streamed { step: Some(make(state)), make }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{START, World};
 
 /// Reports an attempt of a message's delivery as the engine does.
-pub(super) async fn report(
+pub(crate) async fn report(
     world: &World,
     message: &str,
     ordinal: u16,

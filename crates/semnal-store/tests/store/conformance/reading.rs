@@ -12,6 +12,7 @@ use crate::fixture::{World, attempt, begin, created, delivery, message};
 on_every_backend! {
     what_does_not_exist_is_none,
     attempts_come_by_ordinal_and_number,
+    one_delivery_is_what_the_list_of_all_says,
     the_newest_messages_come_first,
     newer_messages_come_oldest_first,
     a_page_goes_on_where_the_one_before_ended,
@@ -57,6 +58,28 @@ async fn attempts_come_by_ordinal_and_number(world: World) {
     let found = world.attempts(it.id).await;
     let order: Vec<_> = found.iter().map(|o| (o.id.delivery.ordinal, o.id.number)).collect();
     assert_eq!(order, [(0, 1), (0, 2), (1, 1)]);
+}
+
+async fn one_delivery_is_what_the_list_of_all_says(world: World) {
+    let (application, endpoints) = world.tenant(4).await;
+    let it = world.append_one(message(application, &endpoints)).await;
+    let retry = Verdict::RetryAt(world.now());
+    world.report(vec![attempt(delivery(&it, 0), endpoints[0], 1, Verdict::Delivered, false)]).await;
+    world.report(vec![attempt(delivery(&it, 1), endpoints[1], 1, retry, false)]).await;
+    world.report(vec![attempt(delivery(&it, 1), endpoints[1], 2, retry, true)]).await;
+    world.report(vec![attempt(delivery(&it, 2), endpoints[2], 1, Verdict::Exhausted, false)]).await;
+    let message = (*it).clone();
+    let seen = world.store.read(move |reader| {
+        let all = reader.deliveries(&message, |_| false)?;
+        let pairs = reader.delivery_endpoints(&message)?.into_iter();
+        let each = pairs.map(|(id, endpoint)| reader.delivery(&message, id, endpoint, false));
+        Ok((all, each.collect::<Result<Vec<_>, _>>()?))
+    });
+    let (all, each) = seen.await.unwrap();
+    assert_eq!(each.iter().map(|(one, _)| one.clone()).collect::<Vec<_>>(), all);
+    let numbers: Vec<_> = each.iter().map(|(_, last)| last.as_ref().map(|it| it.id.number)).collect();
+    assert_eq!(numbers, [Some(1), Some(2), Some(1), None]);
+    assert_eq!(each[1].0.state.progress().attempts, 2);
 }
 
 async fn the_newest_messages_come_first(world: World) {

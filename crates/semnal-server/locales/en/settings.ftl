@@ -1,0 +1,63 @@
+# Settings, and the dashboard.
+settings-keys = API keys
+settings-keys-text = Programs use them to send events and to change webhooks.
+settings-keys-empty = No API keys yet
+settings-keys-empty-text = Create one for the application that sends your events.
+settings-key = Begins with
+settings-key-made = This is the new key. Copy it now: it is not shown again.
+settings-key-valid = Valid
+settings-key-expired = Expired
+settings-key-revoked = Revoked
+settings-key-name-hint = What uses it, such as shop or Zapier.
+settings-key-name-wrong = Enter a name of at most 256 characters.
+settings-key-was-revoked = { $name } is revoked. Whoever has the key is refused from now on.
+settings-new-key = New key
+settings-create-key = Create key
+settings-scopes = May
+settings-scopes-hint = Without a choice the key may do everything.
+settings-scope-all = everything
+settings-scope-read = Read everything but secrets
+settings-scope-send = Send events
+settings-scope-manage = Change settings, read secrets, resend
+settings-created = Created
+settings-ends = Ends
+settings-never-ends = never
+settings-days = { $count ->
+    [one] in one day
+   *[other] in { $count } days
+}
+settings-revoke = Revoke
+settings-revoke-title = Revoke { $name }?
+settings-revoke-text = Programs that use this key are refused at once. It cannot be taken back.
+settings-look = Appearance
+settings-server = Server
+settings-version = Version
+settings-url = Address
+settings-data = Data directory
+settings-body-limit = Largest event
+settings-schedule = Attempts
+settings-attempts = { $count ->
+    [one] One attempt.
+   *[other] { $count } attempts, with these waits between them:
+}
+dashboard-text = The last 24 hours of this application.
+dashboard-delivered = Delivered
+dashboard-failed = Failed
+dashboard-success = Attempts that succeeded
+dashboard-pending = Waiting
+dashboard-oldest = oldest:
+dashboard-left-out = { $count ->
+    [one] One older webhook is not part of these numbers.
+   *[other] { $count } older webhooks are not part of these numbers.
+}
+dashboard-events = { $count ->
+    [one] One event in 24 hours
+   *[other] { $count } events in 24 hours
+}
+dashboard-now = now (UTC)
+dashboard-table = As a table
+dashboard-hour = Hour from
+dashboard-trouble = Webhooks that need a hand
+dashboard-no-trouble = None. Every webhook takes what it is sent.
+dashboard-empty = Nothing to show yet
+dashboard-empty-text = Add a webhook and send an event; the numbers follow by themselves.
