@@ -10,7 +10,7 @@ mod attempt_headers;
 mod attempts;
 mod auth;
 mod background_tasks;
-mod bins;
+pub(crate) mod bins;
 mod body;
 pub(crate) mod control;
 pub(crate) mod control_users;
@@ -54,7 +54,7 @@ use semnal_core::endpoint_url::UrlRules;
 use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
-pub(crate) use auth::{Trust, portal_of};
+pub(crate) use auth::{Trust, View, portal_of};
 pub(crate) use bins::{BinsApi, BinsAway};
 pub(crate) use error::ApiError;
 pub(crate) use payload_check::SchemaCache;

@@ -84,6 +84,11 @@ impl Problem {
         Problem { loc: loc.iter().map(|&part| part.to_owned()).collect(), msg: msg.into(), kind }
     }
 
+    /// Returns what is wrong, and what is allowed.
+    pub(crate) fn msg(&self) -> &str {
+        &self.msg
+    }
+
     /// Tells whether it is about this place, or one inside it.
     pub(crate) fn is_at(&self, place: &[&str]) -> bool {
         self.loc.len() >= place.len() && self.loc.iter().zip(place).all(|(a, b)| a == b)

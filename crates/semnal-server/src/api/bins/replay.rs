@@ -11,12 +11,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use semnal_core::application::Scope;
 use semnal_core::attempt::{AttemptEnd, AttemptResult};
 use semnal_core::endpoint_url::EndpointUrl;
+use semnal_core::request_bin::capture::Capture;
 use semnal_core::request_bin::head::Head;
 use semnal_engine::transport::connections::Connections;
 use semnal_engine::transport::{Budget, Request};
 use serde::Serialize;
 
-use super::bins;
+use super::{BinsApi, bins};
 use super::requests::find_request;
 use crate::api::ApiState;
 use crate::api::answer::Answer;
@@ -30,30 +31,32 @@ use crate::api::input::{Fields, Given};
 /// 200 header fields of a request that is sent again.
 const REPLAY_HEADERS_MAX: usize = 200;
 /// Headers that belong to the connection on which the request came.
-const LEFT_OUT: [&str; 8] =
+pub(crate) const LEFT_OUT: [&str; 8] =
     ["connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
+/// What became of a request that was sent again.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct VerdictOut {
-    url: String,
-    method: String,
+pub(crate) struct VerdictOut {
+    pub(crate) url: String,
+    pub(crate) method: String,
     /// Only 2xx is a success.
-    success: bool,
-    status: Option<u16>,
+    pub(crate) success: bool,
+    pub(crate) status: Option<u16>,
     /// Why there is no answer: a code, and a sentence.
-    cause: Option<&'static str>,
-    detail: Option<String>,
-    duration_ms: i64,
-    address: Option<String>,
-    response_headers: Vec<(String, String)>,
+    pub(crate) cause: Option<&'static str>,
+    pub(crate) detail: Option<String>,
+    pub(crate) duration_ms: i64,
+    pub(crate) address: Option<String>,
+    pub(crate) response_headers: Vec<(String, String)>,
     /// The first 16 KiB; bytes that are not text are replaced.
-    response_body: String,
-    response_body_base64: String,
-    response_truncated: bool,
+    pub(crate) response_body: String,
+    pub(crate) response_body_base64: String,
+    pub(crate) response_truncated: bool,
 }
 
-struct ReplayIn {
+/// What a client wants to be sent.
+pub(crate) struct ReplayIn {
     url: String,
     method: Option<Method>,
     headers: Option<Vec<(String, String)>>,
@@ -61,7 +64,11 @@ struct ReplayIn {
 }
 
 impl ReplayIn {
-    fn read(body: &[u8], api: &ApiState) -> Result<ReplayIn, ApiError> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn read(body: &[u8], api: &ApiState) -> Result<ReplayIn, ApiError> {
         let mut fields = Fields::parse(body)?;
         let url = fields.parsed("url", "invalid_url", |text| judge_url(text, api));
         let url = fields.required("url", url);
@@ -98,6 +105,19 @@ pub(crate) async fn post(
     let (view, bins) = (caller.organisation(Scope::Manage)?, bins(&api)?);
     let given = ReplayIn::read(&body, &api)?;
     let it = find_request(&api, bins, view, &bin, &request).await?.capture;
+    Ok(Answer::json(StatusCode::OK, &send(&api, bins, it, given).await?))
+}
+
+/// Sends a request again, changed as a client wants it, and tells what became of it.
+///
+/// # Errors
+/// A request that cannot be sent as it was captured, or as it was changed.
+pub(crate) async fn send(
+    api: &ApiState,
+    bins: &BinsApi,
+    it: Capture,
+    given: ReplayIn,
+) -> Result<VerdictOut, ApiError> {
     if it.is_truncated() && given.body.is_none() {
         return Err(ApiError::Conflict(
             "only the first bytes of this body were kept; give the body to send in \"body\"".to_owned(),
@@ -118,7 +138,7 @@ pub(crate) async fn post(
     let request = Request { method: method.clone(), headers, body };
     let result = bins.transport.send(&connections, &url, request, Budget::default()).await;
     connections.close();
-    Ok(Answer::json(StatusCode::OK, &verdict(&url, &method, &result)))
+    Ok(verdict(&url, &method, &result))
 }
 
 /// Collects headers; those of the connection are left out.

@@ -111,7 +111,7 @@ pub(super) fn out(ids: &IdCipher, it: &CapturedRequest) -> RequestOut {
 ///
 /// # Errors
 /// 404, or what the store says.
-pub(super) async fn find_request(
+pub(crate) async fn find_request(
     api: &ApiState,
     bins: &BinsApi,
     view: View,
@@ -231,7 +231,7 @@ pub(crate) async fn raw(
 }
 
 /// Makes a file of something that a stranger sent: a browser stores it and runs nothing of it.
-pub(super) fn file(body: Body, content_type: &'static str, name: &str) -> Response {
+pub(crate) fn file(body: Body, content_type: &'static str, name: &str) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -8,7 +8,8 @@ use axum::body::HttpBody;
 use bytes::Bytes;
 use hyper::body::Frame;
 
-type Step<S> = Pin<Box<dyn Future<Output = Option<(Bytes, S)>> + Send>>;
+/// A piece in the making, and the state after it.
+pub(crate) type Step<S> = Pin<Box<dyn Future<Output = Option<(Bytes, S)>> + Send>>;
 
 /// A body whose next piece comes from the state that the one before left.
 pub(crate) struct Streamed<S, F> {
@@ -18,7 +19,7 @@ pub(crate) struct Streamed<S, F> {
 
 impl<S, F: Fn(S) -> Step<S>> Streamed<S, F> {
     /// Begins with a state; `make` makes the next piece of it, or nothing at the end.
-    pub(super) fn new(state: S, make: F) -> Streamed<S, F> {
+    pub(crate) fn new(state: S, make: F) -> Streamed<S, F> {
         Streamed { step: Some(make(state)), make }
     }
 }
