@@ -24,6 +24,7 @@
 
 mod assets;
 mod attempts;
+pub(crate) mod bins;
 mod cookies;
 mod flash;
 mod form;
@@ -52,7 +53,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{Method, header};
-use semnal_core::application::Application;
 use tower::ServiceExt;
 
 use crate::api::ApiState;
@@ -68,8 +68,6 @@ pub(crate) struct Console {
     pub(crate) api: Arc<ApiState>,
     /// Development mode: the server says so on every page, and shows the components.
     pub(crate) dev: bool,
-    /// What the store of request bins says for the walk-through; `None` while there is none.
-    pub(crate) bins: Option<BinProgress>,
     texts: [Arc<Texts>; 2],
     assets: Assets,
     forms: FormKey,
@@ -77,18 +75,13 @@ pub(crate) struct Console {
     attempts: Attempts,
 }
 
-/// Tells how far somebody has come with the request bins of an application: whether there is one, and whether it has
-/// caught anything.
-pub(crate) type BinProgress = Arc<dyn Fn(&Application) -> (bool, bool) + Send + Sync>;
-
 impl Console {
     /// Makes the console of a server.
-    pub(crate) fn new(api: Arc<ApiState>, dev: bool, bins: Option<BinProgress>) -> Console {
+    pub(crate) fn new(api: Arc<ApiState>, dev: bool) -> Console {
         let forms = FormKey::new(api.store.token_key());
         Console {
             api,
             dev,
-            bins,
             texts: Texts::all(),
             assets: Assets::new(),
             forms,
@@ -108,6 +101,7 @@ pub(crate) fn router(console: Console, api: Router) -> Router {
         .route("/logout", post(login::logout))
         .route("/welcome/{link}", get(login::welcome::show).post(login::welcome::submit))
         .route("/preferences", post(preferences::submit))
+        .merge(bins::routes())
         .route("/webhooks", get(webhooks::list))
         .route("/webhooks/{endpoint}/pause", get(webhooks::ask_pause).post(webhooks::pause))
         .route("/webhooks/{endpoint}/resume", post(webhooks::resume));

@@ -146,12 +146,22 @@ impl Server {
         for (listener, trust) in served {
             let router = api::router(state.clone(), trust);
             let router = match trust {
-                Trust::Network => console::router(Console::new(state.clone(), settings.dev, None), router),
+                Trust::Network => console::router(Console::new(state.clone(), settings.dev), router),
                 Trust::ControlSocket => router,
             };
             listeners.spawn(listener::serve(listener, router, limits, shutdown.clone(), listeners.clone()));
         }
-        Ok(Server { address, bin_address, store, bins, engine, welcome, shutdown, listeners, _directory: directory })
+        Ok(Server {
+            address,
+            bin_address,
+            store,
+            bins,
+            engine,
+            welcome,
+            shutdown,
+            listeners,
+            _directory: directory,
+        })
     }
 
     /// Runs until SIGTERM, SIGINT or the end of the store, then stops in order.

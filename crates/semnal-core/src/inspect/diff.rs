@@ -68,7 +68,8 @@ mod tests {
     use super::*;
 
     fn check(before: &str, after: &str, expected: &str) {
-        let (before, after): (Vec<&str>, Vec<&str>) = (before.split(' ').collect(), after.split(' ').collect());
+        let (before, after): (Vec<&str>, Vec<&str>) =
+            (before.split(' ').collect(), after.split(' ').collect());
         let mark = |change: Change| match change {
             Change::Same => "",
             Change::Gone => "-",

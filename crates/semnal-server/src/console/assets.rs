@@ -17,10 +17,14 @@ const STYLE: &str = concat!(
     include_str!("../../assets/css/frame.css"),
     include_str!("../../assets/css/controls.css"),
     include_str!("../../assets/css/parts.css"),
+    include_str!("../../assets/css/bins.css"),
 );
 /// The script: one module, made of the files that follow each other.
-const SCRIPT: &str =
-    concat!(include_str!("../../assets/js/core.js"), include_str!("../../assets/js/keyboard.js"),);
+const SCRIPT: &str = concat!(
+    include_str!("../../assets/js/core.js"),
+    include_str!("../../assets/js/keyboard.js"),
+    include_str!("../../assets/js/bins.js"),
+);
 const ICONS: &str = include_str!("../../assets/icons.svg");
 const FAVICON: &str = include_str!("../../assets/favicon.svg");
 /// 12 characters of a hash tell versions apart.

@@ -42,7 +42,7 @@ impl Browser {
 
     async fn at(host: &'static str) -> Browser {
         let world = World::new().await;
-        let console = Console::new(world.api.clone(), false, None);
+        let console = Console::new(world.api.clone(), false);
         let pages = router(console, api_router(world.api.clone(), Trust::Network));
         Browser { world, pages, cookies: Vec::new(), host }
     }

@@ -17,8 +17,8 @@ use semnal_engine::transport::connections::Connections;
 use semnal_engine::transport::{Budget, Request};
 use serde::Serialize;
 
-use super::{BinsApi, bins};
 use super::requests::find_request;
+use super::{BinsApi, bins};
 use crate::api::ApiState;
 use crate::api::answer::Answer;
 use crate::api::auth::Caller;

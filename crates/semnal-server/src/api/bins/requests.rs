@@ -224,14 +224,18 @@ pub(crate) async fn raw(
     Segments((bin, request)): Segments<(String, String)>,
 ) -> Result<Response, ApiError> {
     let (view, bins) = (caller.organisation(Scope::Read)?, bins(&api)?);
-    let it = find_request(&api, bins, view, &bin, &request).await?;
+    Ok(bytes(find_request(&api, bins, view, &bin, &request).await?))
+}
+
+/// Makes a file of a request.
+pub(crate) fn bytes(it: CapturedRequest) -> Response {
     let mut bytes = it.capture.head;
     bytes.extend_from_slice(it.capture.framed.as_deref().unwrap_or(&it.capture.body));
-    Ok(file(bytes.into(), "application/octet-stream", &format!("request-{}.http", it.id.number)))
+    file(bytes.into(), "application/octet-stream", &format!("request-{}.http", it.id.number))
 }
 
 /// Makes a file of something that a stranger sent: a browser stores it and runs nothing of it.
-pub(crate) fn file(body: Body, content_type: &'static str, name: &str) -> Response {
+pub(super) fn file(body: Body, content_type: &'static str, name: &str) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
