@@ -1,5 +1,7 @@
 //! The console on a store in memory: who gets in, what forms prove, and that programs are answered as before.
 
+mod bins;
+
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -41,7 +43,10 @@ impl Browser {
     }
 
     async fn at(host: &'static str) -> Browser {
-        let world = World::new().await;
+        Browser::on(World::new().await, host)
+    }
+
+    fn on(world: World, host: &'static str) -> Browser {
         let console = Console::new(world.api.clone(), false);
         let pages = router(console, api_router(world.api.clone(), Trust::Network));
         Browser { world, pages, cookies: Vec::new(), host }
