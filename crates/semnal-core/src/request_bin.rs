@@ -7,6 +7,7 @@ pub mod answer;
 pub mod capture;
 pub mod handshake;
 pub mod head;
+pub mod own_cookies;
 pub mod response;
 
 use crate::id::{BinId, OrganisationId};

@@ -10,7 +10,7 @@ mod attempt_headers;
 mod attempts;
 mod auth;
 mod background_tasks;
-mod bins;
+pub(crate) mod bins;
 mod body;
 mod content;
 pub(crate) mod control;
@@ -57,7 +57,7 @@ use semnal_core::time::UnixMillis;
 use semnal_store::store::{Now, Store};
 
 pub(crate) use attempt_headers::sent_headers;
-pub(crate) use auth::{Trust, portal_of};
+pub(crate) use auth::{Trust, View, portal_of};
 pub(crate) use bins::curl::bash_quoted;
 pub(crate) use bins::streamed::Streamed;
 pub(crate) use bins::{BinsApi, BinsAway};

@@ -24,6 +24,7 @@
 
 mod assets;
 mod attempts;
+pub(crate) mod bins;
 mod catalogue;
 mod causes;
 mod cookies;
@@ -62,7 +63,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{Method, header};
-use semnal_core::application::Application;
 use tower::ServiceExt;
 
 use crate::api::ApiState;
@@ -79,8 +79,6 @@ pub(crate) struct Console {
     pub(crate) api: Arc<ApiState>,
     /// Development mode: the server says so on every page, and shows the components.
     pub(crate) dev: bool,
-    /// What the store of request bins says for the walk-through; `None` while there is none.
-    pub(crate) bins: Option<BinProgress>,
     /// What is known of the server beside that.
     pub(crate) facts: ServerFacts,
     texts: [Arc<Texts>; 2],
@@ -90,18 +88,13 @@ pub(crate) struct Console {
     attempts: Attempts,
 }
 
-/// Tells how far somebody has come with the request bins of an application: whether there is one, and whether it has
-/// caught anything.
-pub(crate) type BinProgress = Arc<dyn Fn(&Application) -> (bool, bool) + Send + Sync>;
-
 impl Console {
     /// Makes the console of a server.
-    pub(crate) fn new(api: Arc<ApiState>, dev: bool, bins: Option<BinProgress>) -> Console {
+    pub(crate) fn new(api: Arc<ApiState>, dev: bool) -> Console {
         let forms = FormKey::new(api.store.token_key());
         Console {
             api,
             dev,
-            bins,
             facts: ServerFacts::default(),
             texts: Texts::all(),
             assets: Assets::new(),
@@ -128,7 +121,8 @@ pub(crate) fn router(console: Console, api: Router) -> Router {
         .route("/logout", post(login::logout))
         .route("/welcome/{link}", get(login::welcome::show).post(login::welcome::submit))
         .route("/preferences", post(preferences::submit))
-        .merge(webhooks::routes());
+        .merge(webhooks::routes())
+        .merge(bins::routes());
     for add in [deliveries::routes, events::routes, catalogue::routes, settings::routes, dashboard::routes] {
         pages = add(pages);
     }

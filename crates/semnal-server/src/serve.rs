@@ -157,7 +157,7 @@ impl Server {
                         data_dir: data_dir.to_owned(),
                         stopping: shutdown.clone(),
                     };
-                    console::router(Console::new(state.clone(), settings.dev, None).with_facts(facts), router)
+                    console::router(Console::new(state.clone(), settings.dev).with_facts(facts), router)
                 }
                 Trust::ControlSocket => router,
             };

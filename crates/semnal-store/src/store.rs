@@ -258,10 +258,9 @@ impl Opened {
         let skip = options.skips_recovery();
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
         let last = last_key(&source, &configuration, &found)?;
-        let cleanup = source.cuts()?;
+        let (cleanup, failing) = (source.cuts()?, source.failing()?.into_iter().collect());
         let kept_from = source.first_message()?.unwrap_or(Key(last.0 + 1));
         let next_payload = source.payload_expiries(None, 1)?.first().map(|(at, _)| *at);
-        let failing = source.failing()?.into_iter().collect();
         let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
         let mut readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let views = start_views(&journal, trimmed, &mut readers)?;

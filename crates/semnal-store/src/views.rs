@@ -4,7 +4,7 @@
 //! The path: a commit of the journal adds a row to the `feed`; the thread of this module gathers such rows,
 //! [`apply`] reads what they name and writes the files, `list` and [`statistics`] read them on the readers' threads.
 //! A list first waits until the views have reached the journal (`Progress::caught_up`). Messages whose retention passed
-//! leave no row that a list shows: it begins with the oldest message of the journal, and whole days go ([`expired`]).
+//! leave no row that a list shows: it begins with the oldest message of the journal, and whole days go (`views::expired`).
 //!
 //! Invariants: nothing is answered from here that the journal does not prove; nothing is accepted from here. The feed
 //! is trimmed only behind what the files have synced, so neither a kill nor a power cut leaves a hole.

@@ -69,6 +69,11 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Returns the view of somebody who sees a whole organisation.
+    pub(crate) fn whole(organisation: OrganisationId) -> View {
+        View { organisation, only: None }
+    }
+
     /// Returns the application that this view is limited to, if it is.
     pub(crate) fn only_application(&self) -> Option<ApplicationId> {
         self.only

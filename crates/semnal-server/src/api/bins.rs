@@ -1,13 +1,13 @@
 //! `/api/v1/bin`: the request bins of an organisation. What they catch is in `bins/requests.rs`.
 
 pub(crate) mod curl;
-pub(super) mod export;
-pub(super) mod replay;
-pub(super) mod requests;
-pub(super) mod response;
+pub(crate) mod export;
+pub(crate) mod replay;
+pub(crate) mod requests;
+pub(crate) mod response;
 pub(crate) mod streamed;
-pub(super) mod updates;
-pub(super) mod verify;
+pub(crate) mod updates;
+pub(crate) mod verify;
 pub(super) mod wait;
 
 use std::sync::Arc;
@@ -121,13 +121,13 @@ pub(super) struct BinLimitsOut {
     bytes: u64,
 }
 
-pub(super) fn public_id(ids: &IdCipher, id: BinId) -> String {
+pub(crate) fn public_id(ids: &IdCipher, id: BinId) -> String {
     ids.encode(IdKind::Bin, 0, id.0)
 }
 
 /// Returns the URL of a bin. It has the uid when that leads there: a path names no organisation, so uids are those of
 /// the default one.
-pub(super) fn url(api: &ApiState, bins: &BinsApi, bin: &Bin) -> String {
+pub(crate) fn url(api: &ApiState, bins: &BinsApi, bin: &Bin) -> String {
     let configuration = api.store.configuration();
     let default = configuration.organisation_by_name(DEFAULT_ORGANISATION).map(|it| it.id);
     let uid = bin.uid.as_ref().filter(|_| default == Some(bin.organisation));
@@ -158,7 +158,7 @@ fn out(api: &ApiState, bins: &BinsApi, state: &BinState) -> BinOut {
 ///
 /// # Errors
 /// 404.
-pub(super) fn find(api: &ApiState, bins: &BinsApi, view: View, text: &str) -> Result<BinState, ApiError> {
+pub(crate) fn find(api: &ApiState, bins: &BinsApi, view: View, text: &str) -> Result<BinState, ApiError> {
     let found = match api.store.ids().decode(IdKind::Bin, text) {
         Ok((_, key)) => bins.bins.get(BinId(key)),
         Err(_) => Uid::parse(text).ok().and_then(|uid| bins.bins.by_uid(view.organisation, &uid)),
@@ -216,8 +216,24 @@ pub(super) async fn create(
     let (view, bins) = (caller.organisation(Scope::Manage)?, bins(&api)?);
     let get_if_exists = params.flag("get_if_exists", false);
     params.finish()?;
+    let (status, state) = insert(&api, bins, view, made_by, get_if_exists, &body).await?;
+    Ok(Answer::json(status, &out(&api, bins, &state)))
+}
+
+/// Makes a bin of what a client gave, or finds the one that it means.
+///
+/// # Errors
+/// What is wrong with the body, a uid that is taken, or too many bins.
+pub(crate) async fn insert(
+    api: &ApiState,
+    bins: &BinsApi,
+    view: View,
+    made_by: Option<[u8; 16]>,
+    get_if_exists: bool,
+    body: &[u8],
+) -> Result<(StatusCode, BinState), ApiError> {
     let now = api.now();
-    let mut fields = Fields::parse_optional(&body)?;
+    let mut fields = Fields::parse_optional(body)?;
     let uid = fields.parsed("uid", "invalid_name", Uid::parse).value();
     let name = fields.text("name", 1..=BIN_NAME_CHARACTERS_MAX).value();
     let expiry = expiry(&mut fields, now).value().unwrap_or(Expiry::AfterUse);
@@ -264,8 +280,7 @@ pub(super) async fn create(
         Ok((changes, (StatusCode::CREATED, id)))
     });
     let (status, id) = made.await??;
-    let state = bins.bins.get(id).ok_or(ApiError::Unavailable)?;
-    Ok(Answer::json(status, &out(&api, bins, &state)))
+    Ok((status, bins.bins.get(id).ok_or(ApiError::Unavailable)?))
 }
 
 /// `GET /api/v1/bin/{bin_id}`
@@ -286,14 +301,29 @@ pub(super) async fn patch(
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
     let (view, bins) = (caller.organisation(Scope::Manage)?, bins(&api)?);
+    let state = modify(&api, bins, view, &bin, &body).await?;
+    Ok(Answer::json(StatusCode::OK, &out(&api, bins, &state)))
+}
+
+/// Changes the name, the uid and the expiry of a bin to what a client gave.
+///
+/// # Errors
+/// 404, what is wrong with the body, or a uid that is taken.
+pub(crate) async fn modify(
+    api: &ApiState,
+    bins: &BinsApi,
+    view: View,
+    bin: &str,
+    body: &[u8],
+) -> Result<BinState, ApiError> {
     let now = api.now();
-    let mut fields = Fields::parse(&body)?;
+    let mut fields = Fields::parse(body)?;
     let uid = fields.parsed("uid", "invalid_name", Uid::parse);
     let name = fields.text("name", 1..=BIN_NAME_CHARACTERS_MAX);
     let name = fields.not_null("name", name);
     let expiry = expiry(&mut fields, now).value();
     fields.finish()?;
-    let state = change(&api, bins, view, &bin, move |directory, it| {
+    change(api, bins, view, bin, move |directory, it| {
         it.name = name.unwrap_or_else(|| it.name.clone());
         uid.patch(&mut it.uid);
         it.expiry = expiry.unwrap_or(it.expiry);
@@ -302,8 +332,8 @@ pub(super) async fn patch(
             (Some(other), Some(uid)) if other.bin.id != it.id => Err(uid_taken(uid)),
             _ => Ok(()),
         }
-    });
-    Ok(Answer::json(StatusCode::OK, &out(&api, bins, &state.await?)))
+    })
+    .await
 }
 
 /// Changes a bin and returns it as it is then.
@@ -336,7 +366,14 @@ pub(super) async fn delete(
     Segments(bin): Segments<String>,
 ) -> Result<Answer, ApiError> {
     let (view, bins) = (caller.organisation(Scope::Manage)?, bins(&api)?);
-    let id = find(&api, bins, view, &bin)?.bin.id;
-    bins.bins.change(move |_| Ok::<_, ApiError>((vec![BinChange::Delete(id)], ()))).await??;
+    remove(bins, find(&api, bins, view, &bin)?.bin.id).await?;
     Ok(Answer::no_content())
+}
+
+/// Deletes a bin with everything that it caught.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn remove(bins: &BinsApi, id: BinId) -> Result<(), ApiError> {
+    bins.bins.change(move |_| Ok::<_, ApiError>((vec![BinChange::Delete(id)], ()))).await?
 }

@@ -126,7 +126,7 @@ impl World {
     }
 
     /// On a server that has none.
-    pub(super) async fn without_bins(away: super::BinsAway) -> World {
+    pub(crate) async fn without_bins(away: super::BinsAway) -> World {
         World::with(|api| api.bins = Err(away)).await
     }
 
@@ -200,7 +200,7 @@ impl World {
         self.store().change(None, make).await.unwrap().unwrap();
     }
 
-    pub(super) async fn add_organisation(&self, name: &str) -> OrganisationId {
+    pub(crate) async fn add_organisation(&self, name: &str) -> OrganisationId {
         let id = OrganisationId(self.store().next_key());
         let it = Organisation { id, name: Uid::parse(name).unwrap(), created_at: self.api.now() };
         let built_in = ApplicationId(self.store().next_key());
@@ -210,7 +210,7 @@ impl World {
     }
 
     /// Adds a key and returns its text.
-    pub(super) async fn add_key(
+    pub(crate) async fn add_key(
         &self,
         organisation: &str,
         scopes: &[Scope],
@@ -241,7 +241,7 @@ impl World {
     }
 
     /// Sends with a token of choice.
-    pub(super) async fn call_as(
+    pub(crate) async fn call_as(
         &self,
         token: &str,
         method: &str,

@@ -9,6 +9,7 @@ use semnal_core::id::CapturedId;
 use semnal_core::request_bin::answer::{Plan, Reply, Seen, decide};
 use semnal_core::request_bin::capture::{Capture, delivery_of};
 use semnal_core::request_bin::head::{Framing, Head};
+use semnal_core::request_bin::own_cookies;
 use semnal_store::bins::BinState;
 use semnal_store::error::StoreError;
 use tokio::io::AsyncReadExt;
@@ -207,10 +208,12 @@ impl Connection {
 
     fn capture(&self, head: &[u8], body: BodyRead, problem: Option<String>) -> Capture {
         let of = delivery_of(&Head::parse(head), self.server.store.ids());
+        let mut head = head.to_vec();
+        own_cookies::blank(&mut head);
         Capture {
             received_at: (self.server.clock)(),
             remote: self.remote,
-            head: head.to_vec(),
+            head,
             body: body.kept,
             body_bytes: body.bytes,
             framed: body.framed,

@@ -19,6 +19,7 @@ const STYLE: &str = concat!(
     include_str!("../../assets/css/parts.css"),
     include_str!("../../assets/css/webhooks.css"),
     include_str!("../../assets/css/deliveries.css"),
+    include_str!("../../assets/css/bins.css"),
 );
 /// The script: one module, made of the files that follow each other.
 const SCRIPT: &str = concat!(
@@ -26,6 +27,7 @@ const SCRIPT: &str = concat!(
     include_str!("../../assets/js/keyboard.js"),
     include_str!("../../assets/js/webhooks.js"),
     include_str!("../../assets/js/deliveries.js"),
+    include_str!("../../assets/js/bins.js"),
 );
 const ICONS: &str = include_str!("../../assets/icons.svg");
 const FAVICON: &str = include_str!("../../assets/favicon.svg");

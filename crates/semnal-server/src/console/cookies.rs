@@ -63,6 +63,15 @@ mod tests {
     }
 
     #[test]
+    fn bins_keep_none_of_our_sessions() {
+        use semnal_core::request_bin::own_cookies::OWN_COOKIES;
+        for channel in [Channel::Secure, Channel::Loopback, Channel::Open] {
+            assert!(OWN_COOKIES.contains(&channel.session_cookie()));
+        }
+        assert!(OWN_COOKIES.contains(&crate::console::visit::GUEST_COOKIE));
+    }
+
+    #[test]
     fn only_over_https_a_cookie_is_bound_to_https() {
         let write = |channel: Channel| channel.write(channel.session_cookie(), "x", None);
         let secure = "__Host-semnal=x; Path=/; HttpOnly; SameSite=Lax; Secure";

@@ -19,6 +19,7 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../../locales/en/accounts.ftl"),
         include_str!("../../locales/ro/accounts.ftl"),
     ),
+    ("bins", include_str!("../../locales/en/bins.ftl"), include_str!("../../locales/ro/bins.ftl")),
     ("start", include_str!("../../locales/en/start.ftl"), include_str!("../../locales/ro/start.ftl")),
     (
         "webhooks",

@@ -6,6 +6,7 @@ use semnal_core::application::Application;
 use semnal_core::configuration::Configuration;
 use semnal_store::views::filter::{Direction, Kind, MessageFilter, Slice, Span};
 
+use super::bins;
 use super::page::{Page, Signed};
 use super::problem::Problem;
 
@@ -14,7 +15,7 @@ struct Step {
     title: String,
     text: String,
     action: String,
-    path: &'static str,
+    path: String,
     is_done: bool,
 }
 
@@ -34,15 +35,16 @@ pub(super) async fn show(signed: Signed) -> Result<Response, Problem> {
     let Signed { page, viewer } = signed;
     let configuration = page.console.api.store.configuration();
     let application = page.application(&viewer, &configuration);
+    let bins = bins::progress(&page.console.api, viewer.organisation);
     let done = match &application {
-        Some(it) => progress(&page, &configuration, it).await?,
-        None => [false; 4],
+        Some(it) => progress(&page, &configuration, it, &bins).await?,
+        None => [bins.has_bin, false, false, bins.has_caught],
     };
-    let step = |title: String, text: String, action: String, path, is_done| Step {
+    let step = |title: String, text: String, action: String, path: &str, is_done| Step {
         title,
         text,
         action,
-        path,
+        path: path.to_owned(),
         is_done,
     };
     let steps = vec![
@@ -61,7 +63,13 @@ pub(super) async fn show(signed: Signed) -> Result<Response, Problem> {
             "/webhooks",
             done[2],
         ),
-        step(page.t("start-look"), page.t("start-look-text"), page.t("start-look-action"), "/bins", done[3]),
+        step(
+            page.t("start-look"),
+            page.t("start-look-text"),
+            page.t("start-look-action"),
+            &bins.path,
+            done[3],
+        ),
     ];
     let count = done.iter().map(|it| u64::from(*it)).sum();
     let next = done.iter().position(|it| !it).unwrap_or(steps.len());
@@ -73,11 +81,11 @@ async fn progress(
     page: &Page,
     configuration: &Configuration,
     application: &Application,
+    bins: &bins::Progress,
 ) -> Result<[bool; 4], Problem> {
-    let (has_bin, has_caught) = page.console.bins.as_ref().map_or((false, false), |bins| bins(application));
     let has_webhook = !configuration.endpoints_of(application.id).is_empty();
     let filter = MessageFilter { application: application.id, kind: Kind::default(), span: Span::default() };
     let slice = Slice { from: None, direction: Direction::Older, limit: 1 };
     let sent = page.console.api.store.list(move |reader| reader.list_messages(&filter, &slice)).await?;
-    Ok([has_bin, has_webhook, has_webhook && !sent.items.is_empty(), has_caught])
+    Ok([bins.has_bin, has_webhook, has_webhook && !sent.items.is_empty(), bins.has_caught])
 }

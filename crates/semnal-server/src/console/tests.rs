@@ -1,5 +1,6 @@
 //! The console on a store in memory: who gets in, what forms prove, and that programs are answered as before.
 
+mod bins;
 mod catalogue;
 mod deliveries;
 mod honest;
@@ -50,7 +51,7 @@ impl Browser {
     }
 
     fn of(world: World, host: &'static str) -> Browser {
-        let console = Console::new(world.api.clone(), false, None);
+        let console = Console::new(world.api.clone(), false);
         let pages = router(console, api_router(world.api.clone(), Trust::Network));
         Browser { world, pages, cookies: Vec::new(), host }
     }

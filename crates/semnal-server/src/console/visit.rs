@@ -21,7 +21,7 @@ use super::preferences::{self, Theme};
 use super::problem::Problem;
 use super::secrets::{Token, digest_of};
 use super::viewer::Viewer;
-use super::{Console, login};
+use super::{Console, bins, login};
 use crate::listener::Peer;
 
 /// Nothing but our own files, no frames, no forms to elsewhere (DESIGN 7).
@@ -53,6 +53,8 @@ pub(crate) struct Visit {
     /// Keys on the keyboard do something.
     pub(crate) shortcuts: bool,
     pub(crate) flash: Option<Flash>,
+    /// What the browser has seen of request bins.
+    pub(super) bins_seen: Option<String>,
     pub(crate) now: UnixMillis,
 }
 
@@ -109,6 +111,7 @@ fn visit(console: &Arc<Console>, request: &Request) -> Result<Visit, Problem> {
         is_fragment: headers.contains_key(FRAGMENT_HEADER),
         shortcuts: cookies::read(headers, preferences::SHORTCUTS_COOKIE) != Some("off"),
         flash: cookies::read(headers, flash::COOKIE).and_then(Flash::read),
+        bins_seen: cookies::read(headers, bins::seen::COOKIE).map(str::to_owned),
         now,
     })
 }

@@ -1,5 +1,5 @@
 //! `/webhooks`: the webhooks of an application, and pausing them. The page that others are modelled on. What is done with
-//! one of them is below: [`form`], [`detail`], [`test`], and [`bulk`] for several.
+//! one of them is below: [`form`], [`detail`], [`mod@test`], and [`bulk`] for several.
 
 mod bulk;
 mod detail;

@@ -23,7 +23,7 @@ use crate::api::find::Segments;
 use crate::api::query::Params;
 
 /// The shells.
-pub(in crate::api) const SHELLS: [&str; 3] = ["bash", "powershell", "httpie"];
+pub(crate) const SHELLS: [&str; 3] = ["bash", "powershell", "httpie"];
 /// Headers that the command makes itself.
 const LEFT_OUT: [&str; 5] = ["connection", "content-length", "expect", "host", "transfer-encoding"];
 
@@ -48,13 +48,18 @@ pub(crate) async fn get(
     let shell = params.word("shell", &SHELLS).unwrap_or_else(|| SHELLS[0].to_owned());
     params.finish()?;
     let it = find_request(&api, bins, view, &bin, &request).await?.capture;
-    let parts = Parts::of(&it, &bins.base_url);
-    let command = match shell.as_str() {
+    let command = command(&shell, &it, &bins.base_url);
+    Ok(Answer::json(StatusCode::OK, &CommandOut { shell, command, complete: !it.is_truncated() }))
+}
+
+/// Writes a request as a command of a shell: one of [`SHELLS`].
+pub(crate) fn command(shell: &str, it: &Capture, base_url: &str) -> String {
+    let parts = Parts::of(it, base_url);
+    match shell {
         "powershell" => powershell(&parts),
         "httpie" => httpie(&parts),
         _ => bash(&parts),
-    };
-    Ok(Answer::json(StatusCode::OK, &CommandOut { shell, command, complete: !it.is_truncated() }))
+    }
 }
 
 /// What a command is made of.

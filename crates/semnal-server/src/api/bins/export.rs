@@ -90,15 +90,24 @@ pub(crate) async fn get(
     let word = params.word("format", &Format::WORDS).unwrap_or_else(|| "json".to_owned());
     let wanted = wanted(api.store.ids(), &mut params);
     params.finish()?;
-    let id = find(&api, bins, view, &bin)?.bin.id;
-    let format = Format::of(&word);
-    let export = Export { api: api.clone(), bin: id, wanted, format, after: Some(0), begun: false };
+    Ok(download(&api, find(&api, bins, view, &bin)?.bin.id, wanted, &word))
+}
+
+/// Makes a file of what a bin caught. The word is one of `har`, `json` and `ndjson`.
+pub(crate) fn download(api: &Arc<ApiState>, bin: BinId, wanted: Wanted, word: &str) -> Response {
+    let format = Format::of(word);
+    let export = Export { api: api.clone(), bin, wanted, format, after: Some(0), begun: false };
     let body = axum::body::Body::new(Streamed::new(export, |it: Export| Box::pin(it.next())));
     let content_type = match format {
         Format::Har | Format::Json => "application/json",
         Format::Ndjson => "application/x-ndjson",
     };
-    Ok(file(body, content_type, &format!("requests.{word}")))
+    let ending = match format {
+        Format::Har => "har",
+        Format::Json => "json",
+        Format::Ndjson => "ndjson",
+    };
+    file(body, content_type, &format!("requests.{ending}"))
 }
 
 impl Export {

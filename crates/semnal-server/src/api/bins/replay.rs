@@ -11,15 +11,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use semnal_core::application::Scope;
 use semnal_core::attempt::{AttemptEnd, AttemptResult};
 use semnal_core::endpoint_url::EndpointUrl;
+use semnal_core::request_bin::capture::Capture;
 use semnal_core::request_bin::head::Head;
 use semnal_engine::transport::connections::Connections;
 use semnal_engine::transport::{Budget, Request};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bins;
 use super::requests::find_request;
 use super::response::given_body;
+use super::{BinsApi, bins};
 use crate::api::ApiState;
 use crate::api::answer::Answer;
 use crate::api::auth::Caller;
@@ -32,33 +33,34 @@ use crate::api::input::Fields;
 /// 200 header fields of a request that is sent again.
 pub(in crate::api) const REPLAY_HEADERS_MAX: usize = 200;
 /// Headers that belong to the connection on which the request came.
-const LEFT_OUT: [&str; 8] =
+pub(crate) const LEFT_OUT: [&str; 8] =
     ["connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
 /// What became of a request that was sent again.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::api) struct ReplayOut {
-    url: String,
-    method: String,
+pub(crate) struct ReplayOut {
+    pub(crate) url: String,
+    pub(crate) method: String,
     /// Only 2xx is a success.
-    success: bool,
-    status: Option<u16>,
+    pub(crate) success: bool,
+    pub(crate) status: Option<u16>,
     /// Why there is no answer, as a code.
-    cause: Option<&'static str>,
+    pub(crate) cause: Option<&'static str>,
     /// The same in a sentence.
-    detail: Option<String>,
-    duration_ms: i64,
-    address: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) duration_ms: i64,
+    pub(crate) address: Option<String>,
     #[schema(value_type = Vec<Vec<String>>)]
-    response_headers: Vec<(String, String)>,
+    pub(crate) response_headers: Vec<(String, String)>,
     /// The first 16 KiB; bytes that are not text are replaced.
-    response_body: String,
-    response_body_base64: String,
-    response_truncated: bool,
+    pub(crate) response_body: String,
+    pub(crate) response_body_base64: String,
+    pub(crate) response_truncated: bool,
 }
 
-struct ReplayIn {
+/// What a client wants to be sent.
+pub(crate) struct ReplayIn {
     url: String,
     method: Option<Method>,
     headers: Option<HeaderMap>,
@@ -66,7 +68,11 @@ struct ReplayIn {
 }
 
 impl ReplayIn {
-    fn read(body: &[u8], api: &ApiState) -> Result<ReplayIn, ApiError> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn read(body: &[u8], api: &ApiState) -> Result<ReplayIn, ApiError> {
         let mut fields = Fields::parse(body)?;
         let url = fields.parsed("url", "invalid_url", |text| judge_url(text, api));
         let url = fields.required("url", url);
@@ -93,6 +99,19 @@ pub(crate) async fn post(
     let (view, bins) = (caller.organisation(Scope::Manage)?, bins(&api)?);
     let given = ReplayIn::read(&body, &api)?;
     let it = find_request(&api, bins, view, &bin, &request).await?.capture;
+    Ok(Answer::json(StatusCode::OK, &send(&api, bins, it, given).await?))
+}
+
+/// Sends a request again, changed as a client wants it, and tells what became of it.
+///
+/// # Errors
+/// A request that cannot be sent as it was captured, or as it was changed.
+pub(crate) async fn send(
+    api: &ApiState,
+    bins: &BinsApi,
+    it: Capture,
+    given: ReplayIn,
+) -> Result<ReplayOut, ApiError> {
     if it.is_truncated() && given.body.is_none() {
         return Err(ApiError::Conflict(
             "only the first bytes of this body were kept; give the body to send in \"body\"".to_owned(),
@@ -112,7 +131,7 @@ pub(crate) async fn post(
     let request = Request { method: method.clone(), headers, body };
     let result = bins.transport.send(&connections, &url, request, Budget::default()).await;
     connections.close();
-    Ok(Answer::json(StatusCode::OK, &verdict(&url, &method, &result)))
+    Ok(verdict(&url, &method, &result))
 }
 
 fn given_headers(fields: &mut Fields<'_>) -> Option<HeaderMap> {

@@ -139,7 +139,7 @@ pub(super) fn out(ids: &IdCipher, it: &CapturedRequest) -> CapturedRequestOut {
 ///
 /// # Errors
 /// 404, or what the store says.
-pub(super) async fn find_request(
+pub(crate) async fn find_request(
     api: &ApiState,
     bins: &BinsApi,
     view: View,
@@ -246,10 +246,14 @@ pub(crate) async fn raw(
     Segments((bin, request)): Segments<(String, String)>,
 ) -> Result<Response, ApiError> {
     let (view, bins) = (caller.organisation(Scope::Read)?, bins(&api)?);
-    let it = find_request(&api, bins, view, &bin, &request).await?;
+    Ok(bytes(find_request(&api, bins, view, &bin, &request).await?))
+}
+
+/// Makes a file of a request.
+pub(crate) fn bytes(it: CapturedRequest) -> Response {
     let mut bytes = it.capture.head;
     bytes.extend_from_slice(it.capture.framed.as_deref().unwrap_or(&it.capture.body));
-    Ok(file(bytes.into(), "application/octet-stream", &format!("request-{}.http", it.id.number)))
+    file(bytes.into(), "application/octet-stream", &format!("request-{}.http", it.id.number))
 }
 
 /// Makes a file of something that a stranger sent: a browser stores it and runs nothing of it.

@@ -12,13 +12,14 @@ use semnal_core::request_bin::response::{
     BinResponse, DELAY_MS_MAX, Fault, FaultKind, RESPONSE_BODY_BYTES_MAX, RESPONSE_HEADERS_MAX, SEQUENCE_MAX,
     STATUSES, check_header, is_value,
 };
+use semnal_store::bins::BinState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{bins, change, find};
+use super::{BinsApi, bins, change, find};
 use crate::api::ApiState;
 use crate::api::answer::Answer;
-use crate::api::auth::Caller;
+use crate::api::auth::{Caller, View};
 use crate::api::body::RequestBody;
 use crate::api::error::ApiError;
 use crate::api::find::Segments;
@@ -217,8 +218,23 @@ pub(crate) async fn put(
     RequestBody(body): RequestBody,
 ) -> Result<Answer, ApiError> {
     let (view, bins) = (caller.organisation(Scope::Manage)?, bins(&api)?);
-    let mut new = read(&body)?;
-    let state = change(&api, bins, view, &bin, move |directory, it| {
+    let state = replace(&api, bins, view, &bin, &body).await?;
+    Ok(Answer::json(StatusCode::OK, &out(&state.bin.response)))
+}
+
+/// Sets what a bin answers to what a client gave.
+///
+/// # Errors
+/// 404, or what is wrong with the body.
+pub(crate) async fn replace(
+    api: &ApiState,
+    bins: &BinsApi,
+    view: View,
+    bin: &str,
+    body: &[u8],
+) -> Result<BinState, ApiError> {
+    let mut new = read(body)?;
+    change(api, bins, view, bin, move |directory, it| {
         if let (Some(new), Some(old)) = (&mut new.handshake, &it.response.handshake)
             && new.sender == old.sender
             && new.secret.is_none()
@@ -228,6 +244,6 @@ pub(crate) async fn put(
         it.response = new;
         it.response_after = directory.get(it.id).map_or(0, |state| state.tally.last_number);
         Ok(())
-    });
-    Ok(Answer::json(StatusCode::OK, &out(&state.await?.bin.response)))
+    })
+    .await
 }

@@ -8,7 +8,8 @@ use axum::body::HttpBody;
 use bytes::Bytes;
 use hyper::body::Frame;
 
-type Step<S> = Pin<Box<dyn Future<Output = Option<(Bytes, S)>> + Send>>;
+/// A piece in the making, and the state after it.
+pub(crate) type Step<S> = Pin<Box<dyn Future<Output = Option<(Bytes, S)>> + Send>>;
 
 /// A body whose next piece comes from the state that the one before left.
 pub(crate) struct Streamed<S, F> {

@@ -28,13 +28,13 @@ use crate::api::find::Segments;
 use crate::api::query::Params;
 
 /// 15 s without anything else: proxies close what is silent for longer.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// 250 ms between two updates: four a second at most.
-const UPDATE_EVERY: Duration = Duration::from_millis(250);
+pub(crate) const UPDATE_EVERY: Duration = Duration::from_millis(250);
 /// 250 requests in one update.
 const UPDATE_REQUESTS_MAX: usize = 250;
 /// 1 h: then a client comes back, and its key is looked at again.
-pub(in crate::api) const STREAM_SECONDS_MAX: u16 = 3_600;
+pub(crate) const STREAM_SECONDS_MAX: u16 = 3_600;
 
 struct Listening {
     api: Arc<ApiState>,

@@ -24,24 +24,24 @@ use crate::api::input::Fields;
 /// Whether a signature holds, and if not, why.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::api) struct VerdictOut {
-    valid: bool,
+pub(crate) struct VerdictOut {
+    pub(crate) valid: bool,
     /// `valid`, or the first check that failed.
-    reason: &'static str,
+    pub(crate) reason: &'static str,
     /// The reason in a sentence.
-    detail: String,
+    pub(crate) detail: String,
     /// `webhook` or `svix`: whose headers were checked.
-    prefix: Option<&'static str>,
-    message_id: Option<String>,
-    timestamp: Option<String>,
+    pub(crate) prefix: Option<&'static str>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) timestamp: Option<String>,
     /// How many seconds the timestamp is behind the moment of arrival.
-    skew_seconds: Option<i64>,
+    pub(crate) skew_seconds: Option<i64>,
     /// What is signed: id, timestamp and body. Bytes that are not text are replaced.
-    base_string: Option<String>,
+    pub(crate) base_string: Option<String>,
     /// The signature that the secret makes; null for a public key, which makes none.
-    expected: Option<String>,
+    pub(crate) expected: Option<String>,
     /// The signatures of the header.
-    got: Vec<String>,
+    pub(crate) got: Vec<String>,
 }
 
 /// `POST …/verify`: `{secret}`.
@@ -62,7 +62,8 @@ pub(crate) async fn post(
     Ok(Answer::json(StatusCode::OK, &verdict(&it, &verifier, secret.as_ref())))
 }
 
-fn verdict(it: &CapturedRequest, verifier: &Verifier, secret: Option<&Secret>) -> VerdictOut {
+/// Checks a request as its receiver would have done at the moment of its arrival.
+pub(crate) fn verdict(it: &CapturedRequest, verifier: &Verifier, secret: Option<&Secret>) -> VerdictOut {
     let head = Head::parse(&it.capture.head);
     let has = |prefix: &&str| head.text(&format!("{prefix}-signature")).is_some();
     let prefix = ["webhook", "svix"].into_iter().find(has);

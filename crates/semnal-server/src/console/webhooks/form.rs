@@ -18,11 +18,15 @@ use super::offer::{self, Group, Offer};
 use super::words::schedule_in_words;
 use super::{name, public_id};
 use crate::api::endpoints::fields::{EndpointPatch, NewEndpoint};
+use crate::console::bins::{BinLink, of_organisation};
 use crate::console::flash::Flash;
 use crate::console::form::{FieldErrors, Form};
 use crate::console::page::{Page, Signed};
 use crate::console::problem::Problem;
 use values::Values;
+
+/// 5 bins whose URLs are offered in the form.
+const BINS_OFFERED: usize = 5;
 
 /// The form, with everything that there is to choose under it.
 #[derive(Template)]
@@ -39,7 +43,8 @@ struct FormView {
     /// The schedule that counts when none is given.
     schedule: String,
     /// Request bins can be made here.
-    has_bins: bool,
+    /// Bins whose URLs are offered; `None` where there are none to offer.
+    bins: Option<Vec<BinLink>>,
 }
 
 impl FormView {
@@ -195,7 +200,10 @@ fn show(
         id: edited.map(|it| public_id(page, it)).unwrap_or_default(),
         name: edited.map(name).unwrap_or_default(),
         schedule: schedule_in_words(&api.deliveries.schedule, &page.texts),
-        has_bins: page.console.bins.is_some() && !viewer.is_portal(),
+        bins: (edited.is_none() && api.bins.is_ok() && viewer.manages().is_ok()).then(|| {
+            let all = of_organisation(api, application.organisation);
+            all.into_iter().take(BINS_OFFERED).collect()
+        }),
         errors,
         values,
         page: page.clone(),
