@@ -91,7 +91,7 @@ test("what is wrong is said on top and at the field, and what was typed stays", 
     assert.equal(await page.isVisible("#rate"), true, "the folded part is open");
     await check(page, `webhook-new-refused-${lang}`);
     await page.click("#error-summary a[href='#rate']");
-    assert.equal(await page.evaluate(() => document.activeElement.id), "rate");
+    await page.waitForFunction(() => document.activeElement.id === "rate");
     await page.context().close();
   }
 });

@@ -26,7 +26,7 @@ use semnal_store::outcome::{DueCursor, Outcome, Report, RetryRow, Trigger, due_c
 use crate::destination::{Destination, RequestForm};
 use crate::lane::{Blocked, Item, Lane};
 use probe::Probes;
-use work::{Finish, Job, Load, Status, park};
+use work::{Finish, Job, Load, Status, item_of, park};
 
 /// 256 items per endpoint stay in memory whatever happens elsewhere.
 pub(crate) const WINDOW_MIN: usize = 256;
@@ -569,18 +569,6 @@ impl Scheduler {
     pub(crate) fn drain(&mut self) -> (Vec<Report>, Vec<Load>) {
         self.unconfirmed += self.reports.len();
         (std::mem::take(&mut self.reports), std::mem::take(&mut self.loads))
-    }
-}
-
-fn item_of(row: &RetryRow, now: UnixMillis) -> Item {
-    Item {
-        delivery: row.delivery,
-        progress: row.progress,
-        trigger: row.trigger,
-        has_row: true,
-        since: row.since,
-        message: None,
-        offered_at: now,
     }
 }
 

@@ -34,7 +34,7 @@ use crate::views::progress::{Phase, Progress};
 use crate::views::{self, TRIMMED, Views};
 use crate::writer::{ChangeDone, Command, Marked, Planned, Retention, Ticket, Unforgotten, Writer};
 pub(crate) use opening::spawn;
-use opening::{identity, last_key, prune_answers, split_keys, start_readers, start_views};
+use opening::{identity, last_key, number, prune_answers, split_keys, start_readers, start_views};
 
 /// Where the store gets the time from.
 pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -252,16 +252,15 @@ impl Opened {
         prune_answers(&mut journal, started_at)?;
         let source = journal.source();
         let duplicates = Duplicates::open(duplicates_in.as_deref(), &source)?;
-        let last_message = source.last_message()?.unwrap_or_default();
-        let marked = source.meta_number(LOW_WATER)?.unwrap_or(0);
         let mut books = Bookkeeping::default();
+        let last_message = source.last_message()?.unwrap_or_default();
+        let (marked, trimmed) = (number(&source, LOW_WATER)?, number(&source, TRIMMED)?);
         let skip = options.skips_recovery();
         let found = if skip { Found::default() } else { recover(&source, &configuration, &mut books)? };
         let last = last_key(&source, &configuration, &found)?;
         let (cleanup, failing) = (source.cuts()?, source.failing()?.into_iter().collect());
         let kept_from = source.first_message()?.unwrap_or(Key(last.0 + 1));
-        let next_payload = source.payload_expiries(None, 1)?.first().map(|(at, _)| *at);
-        let trimmed = source.meta_number(TRIMMED)?.unwrap_or(0);
+        let retention = Retention::open(&source, options.retention)?;
         let mut readers = (0..READERS).map(|_| journal.reader()).collect::<Result<Vec<_>, _>>()?;
         let views = start_views(&journal, trimmed, &mut readers)?;
         let progress = views.as_ref().map(Views::progress);
@@ -270,8 +269,7 @@ impl Opened {
         let configuration = Arc::new(ArcSwap::from_pointee(configuration));
         let capacity = Arc::new(Semaphore::new(QUEUE_PERMITS));
         let keys = Arc::new(KeySource(AtomicI64::new(last.0)));
-        let (commands, received) = channel();
-        let now = options.now;
+        let ((commands, received), now) = (channel(), options.now);
         let writer = Writer {
             journal,
             commands: received,
@@ -289,7 +287,7 @@ impl Opened {
             cleanup,
             last_message,
             kept_from,
-            retention: Retention { keep: options.retention, next_payload },
+            retention,
             unforgotten: Unforgotten::default(),
             marked: Marked { at: UnixMillis(0), position: Key(marked) },
             retained: Vec::new(),
@@ -307,7 +305,6 @@ impl Opened {
         });
         spawn("semnal-writer", move || writer.run())?;
         let reads = start_readers(readers)?;
-        let (views, task_started) = (progress, Arc::default());
         Ok(Store {
             commands,
             capacity,
@@ -315,9 +312,9 @@ impl Opened {
             keys,
             cipher,
             reads,
-            views,
+            views: progress,
             now,
-            task_started,
+            task_started: Arc::default(),
             token_key,
         })
     }

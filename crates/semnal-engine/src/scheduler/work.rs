@@ -17,6 +17,19 @@ pub(crate) struct Job {
     pub(crate) stop: CancellationToken,
 }
 
+/// Returns what a row of the store asks to be sent.
+pub(super) fn item_of(row: &RetryRow, now: UnixMillis) -> Item {
+    Item {
+        delivery: row.delivery,
+        progress: row.progress,
+        trigger: row.trigger,
+        has_row: true,
+        since: row.since,
+        message: None,
+        offered_at: now,
+    }
+}
+
 /// What the store is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Load {

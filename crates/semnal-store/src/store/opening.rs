@@ -25,6 +25,11 @@ pub(super) fn split_keys(fresh: &[u8; 16 + KEY_BYTES]) -> ([u8; 16], [u8; KEY_BY
     (id, secret)
 }
 
+/// Reads a number from the journal's notes; 0 while there is none.
+pub(super) fn number(source: &ReadSource<'_>, name: &'static str) -> Result<i64, StoreError> {
+    Ok(source.meta_number(name)?.unwrap_or(0))
+}
+
 /// Reads the key for ids, or writes it when the journal is new; checks that the key for secrets is the right one.
 pub(super) fn identity(
     connection: &rusqlite::Connection,

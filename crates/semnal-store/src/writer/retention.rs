@@ -15,6 +15,7 @@ use crate::called_off::Reason;
 use crate::error::StoreError;
 use crate::journal::Write;
 use crate::message::Matched;
+use crate::read::ReadSource;
 use crate::recovery::LAST_KEY;
 
 /// 64 messages are deleted with one transaction, and as many more as it appends: retention keeps up with whatever is
@@ -36,6 +37,14 @@ pub(crate) struct Retention {
     pub(crate) keep: Option<Duration>,
     /// When the next payload expires before its message does.
     pub(crate) next_payload: Option<UnixMillis>,
+}
+
+impl Retention {
+    /// Reads what is next.
+    pub(crate) fn open(source: &ReadSource<'_>, keep: Option<Duration>) -> Result<Retention, StoreError> {
+        let next_payload = source.payload_expiries(None, 1)?.first().map(|(at, _)| *at);
+        Ok(Retention { keep, next_payload })
+    }
 }
 
 /// What the transaction under way has done, in force after the commit.
