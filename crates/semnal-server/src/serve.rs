@@ -152,11 +152,7 @@ impl Server {
             let router = api::router(state.clone(), trust);
             let router = match trust {
                 Trust::Network => {
-                    let facts = ServerFacts {
-                        schedule: settings.retry_schedule.clone(),
-                        data_dir: data_dir.to_owned(),
-                        stopping: shutdown.clone(),
-                    };
+                    let facts = server_facts(settings, data_dir, &shutdown);
                     console::router(Console::new(state.clone(), settings.dev).with_facts(facts), router)
                 }
                 Trust::ControlSocket => router,
@@ -326,6 +322,14 @@ fn form(settings: &Settings, url_rules: UrlRules) -> RequestForm {
         schedule: settings.retry_schedule.clone(),
         budget: Budget { total: settings.attempt_timeout, ..Budget::default() },
         ..RequestForm::default()
+    }
+}
+
+fn server_facts(settings: &Settings, data_dir: &Path, shutdown: &CancellationToken) -> ServerFacts {
+    ServerFacts {
+        schedule: settings.retry_schedule.clone(),
+        data_dir: data_dir.to_owned(),
+        stopping: shutdown.clone(),
     }
 }
 

@@ -158,6 +158,9 @@ for (const list of first ? ["list", "listByEndpoint"] : ["list"]) {
   assert.deepEqual(data.map((it) => it.id).sort(), started.map((it) => it.id).sort());
 }
 
+await svix.messageAttempt.expungeContent(app, message, attempt.id);
+await svix.message.expungeContent(app, message);
+
 const { token } = await svix.authentication.appPortalAccess(app, {});
 const portal = new Svix(token, { serverUrl: process.env.SEMNAL_URL });
 assert((await portal.endpoint.list(app)).data.length > 0);

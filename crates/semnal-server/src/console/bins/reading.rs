@@ -156,41 +156,46 @@ pub(super) fn read(page: &Page, it: &CapturedRequest, path: &str, wanted: Option
         reading.nothing = page.t("bin-no-body");
         return reading;
     }
-    match tab {
-        Tab::Tree | Tab::Pretty => {
-            reading.notes.append(&mut notes);
-            reading.read_json(page, &body, tab);
-        }
-        Tab::Raw => {
-            reading.text = visible::text(reading.beginning(page, &capture.body));
-        }
-        Tab::Hex => {
-            reading.rows = hex::rows(&capture.body, HEX_ROWS_MAX);
-            if capture.body.len() > HEX_ROWS_MAX * hex::ROW_BYTES {
-                reading.notes.push(first_note(page, HEX_ROWS_MAX * hex::ROW_BYTES));
-            }
-        }
-        Tab::Form => {
-            reading.notes.append(&mut notes);
-            reading.read_pairs(page, form::pairs(&body));
-        }
-        Tab::Headers => {
-            reading.pairs = head.headers.iter().map(|(name, value)| header(name, value)).collect();
-            if reading.pairs.is_empty() {
-                reading.nothing = page.t("bin-no-headers");
-            }
-        }
-        Tab::Query => {
-            reading.read_pairs(page, form::pairs(head.query()));
-            if reading.pairs.is_empty() {
-                reading.nothing = page.t("bin-no-query");
-            }
-        }
+    if matches!(tab, Tab::Tree | Tab::Pretty | Tab::Form) {
+        reading.notes.append(&mut notes);
     }
+    reading.read(page, capture, &head, &body, tab);
     reading
 }
 
 impl Reading {
+    fn read(&mut self, page: &Page, capture: &Capture, head: &Head<'_>, body: &[u8], tab: Tab) {
+        match tab {
+            Tab::Tree | Tab::Pretty => {
+                self.read_json(page, body, tab);
+            }
+            Tab::Raw => {
+                self.text = visible::text(self.beginning(page, &capture.body));
+            }
+            Tab::Hex => {
+                self.rows = hex::rows(&capture.body, HEX_ROWS_MAX);
+                if capture.body.len() > HEX_ROWS_MAX * hex::ROW_BYTES {
+                    self.notes.push(first_note(page, HEX_ROWS_MAX * hex::ROW_BYTES));
+                }
+            }
+            Tab::Form => {
+                self.read_pairs(page, form::pairs(body));
+            }
+            Tab::Headers => {
+                self.pairs = head.headers.iter().map(|(name, value)| header(name, value)).collect();
+                if self.pairs.is_empty() {
+                    self.nothing = page.t("bin-no-headers");
+                }
+            }
+            Tab::Query => {
+                self.read_pairs(page, form::pairs(head.query()));
+                if self.pairs.is_empty() {
+                    self.nothing = page.t("bin-no-query");
+                }
+            }
+        }
+    }
+
     fn read_json(&mut self, page: &Page, body: &[u8], tab: Tab) {
         let tokens = json::tokenize(body);
         if tokens.tokens.is_empty() || !looks_like_json(body, &tokens.end) {

@@ -75,7 +75,7 @@ mod tests {
     fn what_was_seen_survives_its_cookie_and_bins_that_are_gone_are_forgotten() {
         let (first, second) =
             ("bin_aaaaaaaaaaaaaaaaaaa11111111".to_owned(), "bin_aaaaaaaaaaaaaaaaaaa22222222".to_owned());
-        let seen = Seen::default().and(&first, 7, &[first.clone()]).and(
+        let seen = Seen::default().and(&first, 7, std::slice::from_ref(&first)).and(
             &second,
             9,
             &[first.clone(), second.clone()],
@@ -88,7 +88,7 @@ mod tests {
             (2, 2),
             "the oldest have gone"
         );
-        let seen = seen.and(&second, 3, &[second.clone()]);
+        let seen = seen.and(&second, 3, std::slice::from_ref(&second));
         assert_eq!((seen.last(&first), seen.last(&second)), (0, 9));
         assert_eq!(Seen::read("x-1.longer-than-8-2..aaaaaaaa-x.../;"), Seen::default());
     }
