@@ -13,7 +13,7 @@ import pytest
 
 from raw_http import RawClient
 from semnal_server import ROOT, free_port
-from test_node import node_packages, run_script
+from npm import node_packages, run_script
 from waiting import wait_for
 
 EXAMPLES = ROOT / "docs/examples"

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from semnal_server import ROOT, run_command
-from test_node import node_packages
+from npm import node_packages
 
 APP = ROOT / "integrations/zapier"
 RUN_SECONDS = 120

@@ -261,8 +261,14 @@ impl Run<'_> {
     }
 
     fn start(&mut self) -> Result<(), HarnessError> {
+        self.start_unannounced()?;
+        *self.load.shared.address.lock() = Some(self.rig.server()?.address());
+        Ok(())
+    }
+
+    /// Starts a server that the load does not hear of.
+    fn start_unannounced(&mut self) -> Result<(), HarnessError> {
         let (server, _) = Server::start_ready(&self.rig.program, &self.rig.settings, READY_LIMIT)?;
-        *self.load.shared.address.lock() = Some(server.address());
         self.rig.server = Some(server);
         Ok(())
     }
@@ -306,7 +312,6 @@ impl Run<'_> {
         self.report.messages = self.load.accepted();
         self.check_with_statistics(true)?;
         self.delete_views()?;
-        self.start()?;
         self.check_with_statistics(false)?;
         let finished = self.load.finish()?;
         if let Some(refusal) = finished.refusal {
@@ -317,6 +322,11 @@ impl Run<'_> {
 
     fn check_with_statistics(&mut self, controls: bool) -> Result<(), HarnessError> {
         *self.load.shared.address.lock() = None;
+        // The load's connections would go on sending: they end with their server.
+        if let Some(server) = self.rig.server.take() {
+            server.kill()?;
+        }
+        self.start_unannounced()?;
         let stats = self.stats_at_rest()?;
         let recount = self.check(controls)?;
         if controls {
