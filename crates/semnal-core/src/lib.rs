@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod endpoint_url;
 pub mod health;
 pub mod id;
+pub mod integration;
 pub mod name;
 pub mod operational;
 pub mod portal;

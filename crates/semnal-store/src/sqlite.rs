@@ -6,6 +6,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod configuration;
 pub(crate) mod health;
+mod integrations;
 pub(crate) mod narrow;
 #[cfg(test)]
 mod plans;

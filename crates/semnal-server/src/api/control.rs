@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
-use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Scope};
+use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Opens, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApiKeyId, IdCipher, IdKind};
 use semnal_core::retry::parse_duration;
@@ -108,9 +108,18 @@ pub(crate) async fn create_key(
     change(store, move |configuration| {
         let organisation =
             configuration.organisation_by_name(DEFAULT_ORGANISATION).ok_or(ApiError::Unavailable)?.id;
-        let created_at = now;
-        let it =
-            ApiKey { id, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at: None };
+        let it = ApiKey {
+            id,
+            organisation,
+            name,
+            digest,
+            hint,
+            scopes,
+            opens: Opens::Api,
+            created_at: now,
+            expires_at,
+            revoked_at: None,
+        };
         let shown = out(&ids, &it, now, Some(&text));
         Ok((it, shown))
     })

@@ -25,7 +25,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Organisation, Scope};
+use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Opens, Organisation, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApiKeyId, ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
@@ -187,6 +187,7 @@ impl World {
             digest: new.digest,
             hint: new.hint,
             scopes: scopes.to_vec(),
+            opens: Opens::Api,
             created_at: self.api.now(),
             expires_at: None,
             revoked_at: None,

@@ -22,6 +22,7 @@ mod changes;
 mod cuts;
 mod duplicates;
 mod health;
+mod integrations;
 mod loading;
 mod operational;
 mod portal;
