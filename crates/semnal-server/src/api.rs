@@ -4,31 +4,31 @@
 //! [`answer::Answer`] or an [`error::ApiError`]. Handlers read the configuration's snapshot and the journal, and
 //! change things through [`Store`] only. Invariant: what is answered with 2xx is durable.
 
-mod answer;
+pub(crate) mod answer;
 mod applications;
 mod attempt_headers;
 mod attempts;
-mod auth;
+pub(crate) mod auth;
 mod background_tasks;
-mod body;
+pub(crate) mod body;
 pub(crate) mod control;
 mod destinations;
 mod endpoint_headers;
 mod endpoint_messages;
 mod endpoint_secrets;
 mod endpoint_stats;
-mod endpoints;
-mod error;
+pub(crate) mod endpoints;
+pub(crate) mod error;
 mod event_types;
-mod find;
+pub(crate) mod find;
 mod gate;
 mod health;
 mod idempotency;
-mod input;
-mod message_in;
-mod messages;
+pub(crate) mod input;
+pub(crate) mod message_in;
+pub(crate) mod messages;
 mod page;
-mod payload_check;
+pub(crate) mod payload_check;
 mod payload_schema;
 mod portal;
 mod portal_token;
@@ -36,7 +36,7 @@ mod query;
 mod send_example;
 #[cfg(test)]
 mod tests;
-mod time;
+pub(crate) mod time;
 mod token;
 
 use std::sync::Arc;
@@ -56,6 +56,7 @@ use error::ApiError;
 pub(crate) use payload_check::SchemaCache;
 
 use crate::configuration::SignatureKind;
+use crate::ultimate_multisite;
 
 /// What every handler has.
 pub(crate) struct ApiState {
@@ -81,6 +82,8 @@ pub(crate) struct ApiState {
     pub header_prefixes: Vec<String>,
     /// What the secret of a new endpoint is, when the client gives none.
     pub default_signature: SignatureKind,
+    /// How long the same event with the same body counts as a repeat at `/in`; `None` means never.
+    pub source_repeat_window: Option<Duration>,
 }
 
 /// What a request may cost.
@@ -178,7 +181,12 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
         .at("/readyz", get(health::ready));
     let guarded = routes.0.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
     let open = open.0.method_not_allowed_fallback(unknown_method);
-    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
+    let router = guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open);
+    match trust {
+        Trust::Network => router.merge(ultimate_multisite::router(&state)).with_state(state),
+        // Whoever opens the socket has `/api/v1` and needs no other system's manner.
+        Trust::ControlSocket => router.with_state(state),
+    }
 }
 
 /// Adds what only the control socket has.
@@ -186,6 +194,7 @@ fn control_routes(routes: &mut Routes) {
     routes
         .at("/control/keys", get(control::get_keys).post(control::post_key))
         .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
+        .at("/control/import/ultimate-multisite", post(ultimate_multisite::import::post))
         .at("/control/verify", get(control::get_verify))
         .at("/control/views", get(control::get_views))
         .at("/control/views/rebuild", post(control::post_views_rebuild))

@@ -13,6 +13,9 @@ use semnal_core::retry::{RetrySchedule, parse_duration};
 use semnal_store::directory::CONFIGURATION_FILE;
 use thiserror::Error;
 
+/// 1 h at most between an event at `/in` and its repeat.
+const SOURCE_REPEAT_WINDOW_MAX: Duration = Duration::from_secs(3_600);
+
 /// One setting.
 pub(crate) struct Key {
     /// Its name in the file; `SEMNAL_` + upper case in the environment.
@@ -59,6 +62,12 @@ pub(crate) const KEYS: &[Key] = &[
         "strict_event_types",
         "false",
         "true refuses messages of event types that are not in the catalogue; archived ones are accepted",
+    ),
+    key(
+        "source_repeat_window",
+        "60s",
+        "at /in, the same event with the same body counts as a repeat for this long, 1h at most; units ms, s, m, h; 0 or \
+         never turns it off",
     ),
     key(
         "public_url",
@@ -136,6 +145,8 @@ pub(crate) struct Settings {
     pub(crate) header_prefixes: Vec<String>,
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
+    /// `None` takes every post for an event of its own.
+    pub(crate) source_repeat_window: Option<Duration>,
     pub(crate) public_url: Option<String>,
     pub(crate) worker_threads: usize,
     pub(crate) jwt_secret: Option<Vec<u8>>,
@@ -201,6 +212,9 @@ impl Values {
                 v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
+            source_repeat_window: self.read("source_repeat_window", |v| {
+                duration_or_never(v).filter(|it| it.is_none_or(|length| length <= SOURCE_REPEAT_WINDOW_MAX))
+            })?,
             public_url: self.read("public_url", public_url)?,
             worker_threads: self.read("worker_threads", |v| v.parse().ok().filter(|n| *n <= 256))?,
             jwt_secret: self.read("jwt_secret", |v| match v.len() {

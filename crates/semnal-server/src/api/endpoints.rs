@@ -1,6 +1,6 @@
 //! `/api/v1/app/{app_id}/endpoint`: the URLs that receive an application's events.
 
-pub(super) mod fields;
+pub(crate) mod fields;
 mod state;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ mod payload_check;
 mod portal;
 mod repetition;
 mod send_example;
+mod ultimate_multisite;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -133,6 +134,7 @@ impl World {
             public_url: "https://hooks.example.com".into(),
             header_prefixes: vec!["webhook".into(), "svix".into()],
             default_signature: SignatureKind::Hmac256,
+            source_repeat_window: Some(std::time::Duration::from_secs(60)),
         };
         change(&mut api);
         let api = Arc::new(api);

@@ -52,7 +52,7 @@ const GROUPS: &[Group] = &[
     Group {
         title: "Events",
         about: "What is accepted from those who send.",
-        entries: &[entry("strict_event_types", None, FLAG)],
+        entries: &[entry("strict_event_types", None, FLAG), entry("source_repeat_window", None, DURATION)],
     },
     Group {
         title: "Where deliveries may go",

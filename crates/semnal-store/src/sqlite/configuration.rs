@@ -146,7 +146,8 @@ fn put_endpoint(connection: &Connection, vault: &Vault, it: &Endpoint) -> Result
          state = excluded.state, event_types = excluded.event_types, channels = excluded.channels,
          rate_limit = excluded.rate_limit, concurrency_limit = excluded.concurrency_limit,
          headers_sealed = excluded.headers_sealed, metadata = excluded.metadata,
-         secrets_sealed = excluded.secrets_sealed, schedule = excluded.schedule, updated_at = excluded.updated_at"
+         secrets_sealed = excluded.secrets_sealed, schedule = excluded.schedule, created_at = excluded.created_at,
+         updated_at = excluded.updated_at"
     );
     let secrets: Vec<(String, Option<i64>)> =
         it.secrets.iter().map(|s| (s.secret.reveal(), s.expires_at.map(|at| at.0))).collect();
