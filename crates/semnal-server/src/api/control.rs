@@ -89,7 +89,7 @@ pub(crate) async fn create_key(
     expires: Option<&str>,
 ) -> Result<Value, ApiError> {
     let mut problems = Vec::new();
-    let length = terms(name, expires, &mut problems);
+    judge_name(name, &mut problems);
     let mut granted = BTreeSet::new();
     for word in scopes {
         match Scope::parse(word) {
@@ -100,6 +100,7 @@ pub(crate) async fn create_key(
             }
         }
     }
+    let length = read_length(expires, &mut problems);
     if !problems.is_empty() {
         return Err(ApiError::Invalid(problems));
     }
@@ -128,12 +129,16 @@ pub(crate) async fn create_key(
     .await
 }
 
-/// Reads for how long a key is valid, and judges its name; what is wrong is noted.
-pub(crate) fn terms(name: &str, expires: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
+/// Judges the name of a key; what is wrong is noted.
+pub(crate) fn judge_name(name: &str, problems: &mut Vec<Problem>) {
     if !(1..=KEY_NAME_CHARACTERS_MAX).contains(&name.chars().count()) {
         let msg = format!("the name must have 1 to {KEY_NAME_CHARACTERS_MAX} characters");
         problems.push(Problem::new(&["body", "name"], "wrong_length", msg));
     }
+}
+
+/// Reads for how long a key is valid; what is wrong is noted.
+pub(crate) fn read_length(expires: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
     let length = expires.and_then(parse_duration);
     if let (Some(text), None) = (expires, length) {
         let msg = format!("{:?} is not a length of time like 90d", excerpt(text));

@@ -84,7 +84,8 @@ pub(crate) async fn create(
     asked: Asked,
 ) -> Result<Value, ApiError> {
     let mut problems = Vec::new();
-    let length = control::terms(name, expires, &mut problems);
+    control::judge_name(name, &mut problems);
+    let length = control::read_length(expires, &mut problems);
     problems.extend(judge(&asked));
     if !problems.is_empty() {
         return Err(ApiError::Invalid(problems));

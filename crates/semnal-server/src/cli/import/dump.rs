@@ -183,7 +183,9 @@ fn names(scanner: &mut Scanner<'_>) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     loop {
         match scanner.next()? {
-            Some(Token::Word(name) | Token::Quoted(name) | Token::Text(name)) => names.push(name.to_ascii_lowercase()),
+            Some(Token::Word(name) | Token::Quoted(name) | Token::Text(name)) => {
+                names.push(name.to_ascii_lowercase())
+            }
             Some(Token::Symbol(b',')) => {}
             Some(Token::Symbol(b')')) => return Ok(names),
             _ => return Err(scanner.complaint("a column's name is missing")),

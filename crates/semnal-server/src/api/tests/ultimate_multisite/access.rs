@@ -67,7 +67,10 @@ async fn a_pair_opens_its_application_only_and_no_longer_than_it_is_valid() {
 
     let keys = it.world.control("GET", "/control/keys", None).await.expect(200);
     let listed = keys["data"].as_array().unwrap().iter().find(|key| key["name"] == "zapier").unwrap().clone();
-    assert_eq!((&listed["integration"], &listed["hint"]), (&json!("ultimate-multisite"), &json!(it.key[..4])));
+    assert_eq!(
+        (&listed["integration"], &listed["hint"]),
+        (&json!("ultimate-multisite"), &json!(it.key[..4]))
+    );
     let text = listed.to_string();
     assert!(!text.contains(&it.key) && !text.contains(&it.secret));
     let path = format!("/control/keys/{}/revoke", listed["id"].as_str().unwrap());
@@ -122,9 +125,14 @@ async fn what_is_wrong_with_a_key_for_another_system_is_named() {
     check(json!({"name": "", "integration": "ultimate-multisite"}), &["body.name"]).await;
     let pair = json!({"name": "x", "integration": "ultimate-multisite", "key": "a:b", "secret": long_enough});
     check(pair, &["body.key"]).await;
-    check(json!({"name": "x", "integration": "ultimate-multisite", "key": long_enough}), &["body.secret"]).await;
+    check(json!({"name": "x", "integration": "ultimate-multisite", "key": long_enough}), &["body.secret"])
+        .await;
     let source = "ultimate-multisite-source";
-    check(json!({"name": "x", "integration": source, "key": long_enough, "secret": long_enough}), &["body.key"]).await;
+    check(
+        json!({"name": "x", "integration": source, "key": long_enough, "secret": long_enough}),
+        &["body.key"],
+    )
+    .await;
     for app in ["nothing", "operational"] {
         let body = json!({"name": "x", "integration": "ultimate-multisite", "app": app});
         world.control("POST", "/control/keys", Some(body)).await.refused(404, "not_found");

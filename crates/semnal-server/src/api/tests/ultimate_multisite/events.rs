@@ -34,7 +34,8 @@ async fn hooks_are_the_catalogue_by_slug_in_its_order_without_the_version() {
     }
     let answered = it.get("/hooks").await;
     let text = String::from_utf8_lossy(&answered.body).into_owned();
-    let position = |slug: &str| text.find(&format!("\"{slug}\":{{")).unwrap_or_else(|| panic!("{slug}: {text}"));
+    let position =
+        |slug: &str| text.find(&format!("\"{slug}\":{{")).unwrap_or_else(|| panic!("{slug}: {text}"));
     assert!(position("payment_received") < position("site_published"), "the order of registration");
     assert!(position("site_published") < position("zz.own"));
     let hooks = answered.json();
@@ -68,7 +69,8 @@ async fn every_hook_of_the_catalogue_has_the_payload_of_the_original() {
 #[tokio::test]
 async fn a_created_event_is_a_message_whose_payload_is_flat_and_has_the_version() {
     let it = Face::new().await;
-    let made = it.post("/event", event(json!({"severity": "4", "initiator": "manual", "object_id": "7"}))).await;
+    let made =
+        it.post("/event", event(json!({"severity": "4", "initiator": "manual", "object_id": "7"}))).await;
     let made = made.expect(200);
     assert_eq!((&made["slug"], &made["severity_label"]), (&json!("payment_received"), &json!("Warning")));
     assert_eq!((&made["object_id"], &made["model"]), (&json!(7), &json!("event")));
@@ -101,11 +103,19 @@ async fn events_are_listed_newest_first_with_pages() {
         it.post("/event", event(json!({"slug": slug, "payload": {"n": n}}))).await.expect(200);
     }
     let page = it.get("/event?per_page=5&page=2").await;
-    assert_eq!((&page.headers["x-wp-total"], &page.headers["x-wp-totalpages"]), (&"12".parse().unwrap(), &"3".parse().unwrap()));
-    let numbers = |list: Value| list.as_array().unwrap().iter().map(|it| it["payload"]["n"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(
+        (&page.headers["x-wp-total"], &page.headers["x-wp-totalpages"]),
+        (&"12".parse().unwrap(), &"3".parse().unwrap())
+    );
+    let numbers = |list: Value| {
+        list.as_array().unwrap().iter().map(|it| it["payload"]["n"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
     assert_eq!(numbers(page.json()), [6, 5, 4, 3, 2]);
     let some = it.get("/event?slug=a").await;
-    assert_eq!((numbers(some.json()), &some.headers["x-wp-total"]), (vec![9, 6, 3, 0], &"4".parse().unwrap()));
+    assert_eq!(
+        (numbers(some.json()), &some.headers["x-wp-total"]),
+        (vec![9, 6, 3, 0], &"4".parse().unwrap())
+    );
     assert_eq!(it.get("/event?slug=a%20b").await.expect(200), json!([]));
     assert_eq!(it.get("/event?page=9999999").await.expect(200), json!([]));
 }

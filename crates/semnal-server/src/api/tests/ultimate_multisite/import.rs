@@ -108,7 +108,8 @@ async fn a_webhook_that_was_made_here_with_the_same_number_is_the_same_one() {
 #[tokio::test]
 async fn an_application_that_is_not_there_and_too_many_rows_are_refused() {
     let it = Face::new().await;
-    let send = async |body: Value| it.world.control("POST", "/control/import/ultimate-multisite", Some(body)).await;
+    let send =
+        async |body: Value| it.world.control("POST", "/control/import/ultimate-multisite", Some(body)).await;
     for app in ["nothing", "operational"] {
         let body = json!({"app": app, "keep_inactive": false, "dry_run": false, "webhooks": []});
         send(body).await.refused(404, "not_found");

@@ -22,7 +22,10 @@ impl Source {
         let made = world.control("POST", "/control/keys", Some(body)).await.expect(201);
         let token = made["token"].as_str().unwrap().to_owned();
         assert_eq!(made["url"], format!("https://hooks.example.com/in/{token}/{{event}}"));
-        assert!(format!("/in/{token}/subsite_woocommerce_order").len() < 100, "the original keeps 191 characters");
+        assert!(
+            format!("/in/{token}/subsite_woocommerce_order").len() < 100,
+            "the original keeps 191 characters"
+        );
         Source { world, token }
     }
 
@@ -111,7 +114,8 @@ async fn a_token_that_opens_nothing_is_not_found_and_not_repeated() {
         answered.refused(404, "not_found");
     }
     let keys = it.world.control("GET", "/control/keys", None).await.expect(200);
-    let source = keys["data"].as_array().unwrap().iter().find(|key| key["name"] == "network").unwrap().clone();
+    let source =
+        keys["data"].as_array().unwrap().iter().find(|key| key["name"] == "network").unwrap().clone();
     assert_eq!(source["integration"], "ultimate-multisite-source");
     assert!(!source.to_string().contains(&it.token));
     let path = format!("/control/keys/{}/revoke", source["id"].as_str().unwrap());

@@ -37,7 +37,8 @@ async fn a_webhook_is_an_endpoint_and_an_endpoint_a_webhook() {
     let endpoint = &list["data"][0];
     assert_eq!((&endpoint["description"], &endpoint["eventTypes"]), (&json!("Of the face"), &json!(["a.b"])));
 
-    let several = it.world.endpoint(APP, json!({"eventTypes": ["b", "a"], "description": "Of the API"})).await;
+    let several =
+        it.world.endpoint(APP, json!({"eventTypes": ["b", "a"], "description": "Of the API"})).await;
     it.world.endpoint(APP, json!({"disabled": true})).await;
     let shown = it.get("/webhook?order=asc").await.expect(200);
     let column = |name: &str| shown.as_array().unwrap().iter().map(|it| it[name].clone()).collect::<Vec<_>>();
@@ -78,9 +79,13 @@ async fn a_change_that_would_drop_the_other_events_of_an_endpoint_is_refused() {
 async fn what_is_made_without_active_is_active_and_active_is_read_in_every_form() {
     let it = Face::new().await;
     assert_eq!(it.webhook(json!({})).await["active"], true);
-    for (given, expected) in
-        [(json!(false), false), (json!("0"), false), (json!(1), true), (json!("yes"), true), (json!("false"), false)]
-    {
+    for (given, expected) in [
+        (json!(false), false),
+        (json!("0"), false),
+        (json!(1), true),
+        (json!("yes"), true),
+        (json!("false"), false),
+    ] {
         assert_eq!(it.webhook(json!({"active": given})).await["active"], expected, "{given}");
     }
     let changed = it.send("POST", "/webhook/2", Some(json!({"active": "true"}))).await.expect(200);
@@ -102,7 +107,10 @@ async fn every_optional_field_is_kept() {
     let change = json!({"event_count": 0, "hidden": "no", "integration": "make", "date_created": "2022-02-02 00:00:00"});
     let changed = it.send("PATCH", "/webhook/1", Some(change)).await.expect(200);
     assert_eq!((&changed["event_count"], &changed["hidden"]), (&json!(0), &json!(false)));
-    assert_eq!((&changed["integration"], &changed["date_created"]), (&json!("make"), &json!("2022-02-02 00:00:00")));
+    assert_eq!(
+        (&changed["integration"], &changed["date_created"]),
+        (&json!("make"), &json!("2022-02-02 00:00:00"))
+    );
     let again = it.world.restarted().await;
     let it = Face { world: again, key: it.key, secret: it.secret };
     assert_eq!(it.get("/webhook/1").await.expect(200), changed);
@@ -125,8 +133,10 @@ async fn what_is_missing_or_of_the_wrong_type_is_named() {
     assert_eq!(named, names);
     refused(wrong, 400, "rest_invalid_param");
     for body in ["", "[]", "name=Mine&event=a", "{\"name\":", "\"x\"", "\u{0}"] {
-        let basic = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{}:{}", it.key, it.secret));
-        let sent = super::request("POST", "/webhook", Some(&format!("Basic {basic}")), body.to_owned().into());
+        let basic =
+            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{}:{}", it.key, it.secret));
+        let sent =
+            super::request("POST", "/webhook", Some(&format!("Basic {basic}")), body.to_owned().into());
         refused(it.world.raw(sent).await, 400, "rest_invalid_json");
     }
 }
@@ -151,7 +161,9 @@ async fn a_value_that_is_refused_is_a_400_with_its_field() {
     ] {
         let mut body = json!({"name": "Mine", "webhook_url": "https://example.com/", "event": "a", "integration": "manual"});
         body[field] = json!(value);
-        for answered in [it.post("/webhook", body).await, it.post("/webhook/1", json!({ field: value })).await] {
+        for answered in
+            [it.post("/webhook", body).await, it.post("/webhook/1", json!({ field: value })).await]
+        {
             let said = refused(answered, 400, field);
             assert!(said.starts_with(message), "{said}");
         }
@@ -179,7 +191,8 @@ async fn a_field_that_cannot_be_set_is_refused_and_credentials_and_meta_are_no_f
         let body = json!({ field: "1", "name": "Changed" });
         refused(it.post("/webhook/1", body).await, 400, "wu_rest_webhook_invalid_set_method");
     }
-    let body = json!({"api_key": "x", "api-key": "x", "api_secret": "x", "api-secret": "x", "meta": {"a": 1}});
+    let body =
+        json!({"api_key": "x", "api-key": "x", "api_secret": "x", "api-secret": "x", "meta": {"a": 1}});
     assert_eq!(it.post("/webhook/1", body).await.expect(200)["name"], "Mine");
 }
 
@@ -209,7 +222,10 @@ async fn lists_are_searched_filtered_and_ordered_by_any_column() {
     let it = Face::new().await;
     it.webhook(json!({"name": "Beta", "event": "b_event", "integration": "zapier"})).await;
     it.webhook(json!({"name": "alpha", "event": "a_event", "active": false})).await;
-    it.webhook(json!({"name": "Gamma", "webhook_url": "https://zap.example/", "event_count": 9, "hidden": true})).await;
+    it.webhook(
+        json!({"name": "Gamma", "webhook_url": "https://zap.example/", "event_count": 9, "hidden": true}),
+    )
+    .await;
     let check = async |query: &str, expected: &[u64]| assert_eq!(it.ids(query).await, expected, "{query}");
     check("search=ZAP", &[3, 1]).await;
     check("search=a_event", &[2]).await;

@@ -78,13 +78,18 @@ INSERT INTO `main`.`x7_2_wu_webhooks` (`event`, `id`, `webhook_url`, `active`) V
 ('site_published', '4', 'https://d.example/', '0');
 INSERT IGNORE INTO x7_2_wu_webhooks (id, event) VALUES (5, 'a');
 REPLACE INTO `x7_2_wu_webhooks` (`id`, `event`) VALUE (6, 'b') ON DUPLICATE KEY UPDATE id = 1;
-INSERT INTO "x7_2_wu_webhooks" ("id", "event") VALUES (8, 'c');
+INSERT INTO \"x7_2_wu_webhooks\" (\"id\", \"event\") VALUES (8, 'c');
 INSERT INTO `x7_2_wu_webhooks_old` (`id`) VALUES (77);
 ";
     let found: Vec<(u32, String, bool)> =
         rows(dump).into_iter().map(|it| (it.id, it.event, it.active)).collect();
-    let expected =
-        [(3, "domain_created", true), (4, "site_published", false), (5, "a", true), (6, "b", true), (8, "c", true)];
+    let expected = [
+        (3, "domain_created", true),
+        (4, "site_published", false),
+        (5, "a", true),
+        (6, "b", true),
+        (8, "c", true),
+    ];
     assert_eq!(found, expected.map(|(id, event, active)| (id, event.to_owned(), active)));
 }
 
