@@ -2,13 +2,14 @@
 
 import base64
 import json
+import subprocess
 from urllib.parse import urlencode
 
 import pytest
 
 from raw_http import RawClient
 from semnal_server import Server, binary, environment
-from svix.api import EndpointIn, MessageListOptions
+from svix.api import MessageListOptions
 from ultimate_multisite import Face, make_face, refused
 from verifying import verify
 from waiting import wait_for
@@ -90,11 +91,12 @@ def test_an_inactive_webhook_is_not_sent_to_until_it_is_active(face, receiver, p
     receiver.wait(path, 1)
 
 
-def test_a_zap_whose_target_is_gone_is_removed_and_other_webhooks_are_disabled(server, svix, receiver, path, raw):
+def test_a_zap_whose_target_is_gone_is_removed_and_other_webhooks_are_disabled(server, receiver, path, raw):
     raw.post("/api/v1/app", {"name": "Gone", "uid": "gone"})
     face = make_face(server, "gone")
     url = receiver.url(f"{path}/operational")
-    svix.endpoint.create("operational", EndpointIn(url=url, filter_types=["endpoint.deleted", "endpoint.disabled"]))
+    events = ["endpoint.deleted", "endpoint.disabled"]
+    assert raw.post("/api/v1/app/operational/endpoint", {"url": url, "eventTypes": events}).status == 201
     zap = face.webhook(receiver.url(f"{path}/zap"), integration="zapier")["id"]
     manual = face.webhook(receiver.url(f"{path}/manual"))["id"]
     receiver.answer(f"{path}/zap", [410])
@@ -126,9 +128,9 @@ def test_credentials_in_a_query_and_the_token_of_a_source_stay_out_of_the_log(se
     token = make_source(server)
     assert RawClient(server.port, None).post(f"/in/{token}/log_test", {}).status == 202
     assert RawClient(server.port, None).post(f"/in/{token}x/log_test", {}).status == 404
-    # The server's end looks; here is shown that there is something to look at.
-    assert "/wp-json" not in server.log or face.secret not in server.log
-    assert token not in server.log and "DEBUG" in server.log
+    # Whether anything of them is there is looked at once more when the server stops.
+    assert "DEBUG" in server.log
+    assert not [it for it in (face.key, face.secret, token) if it in server.log]
 
 
 def make_source(server, *more) -> str:
@@ -161,8 +163,6 @@ def test_a_pair_of_the_original_goes_on_working(server, tmp_path):
     key, secret = "TheKeyOfTheNetwork012345", "TheSecretOfTheNetwork012"
     (tmp_path / "key").write_text(f"{key}\n")
     create = ["keys", "create", "--name", "old", "--integration", "ultimate-multisite", "--json"]
-    import subprocess
-
     done = subprocess.run(
         [str(binary()), *create, "--key", f"@{tmp_path / 'key'}", "--secret", "-", "--data-dir", str(server.data_directory)],
         env=environment(), input=f"{secret}\n", capture_output=True, text=True, timeout=60,

@@ -55,14 +55,11 @@ fn parse(dump: &[u8]) -> Result<Parsed, String> {
     let (mut parsed, mut seen) = (Parsed::default(), false);
     while let Some(token) = scanner.next()? {
         match token {
-            Token::Word(word) if is_any(&word, &["insert", "replace"]) => {
-                if into_table(&mut scanner)? {
+            Token::Word(word) => {
+                if is_any(&word, &["insert", "replace"]) && into_table(&mut scanner)? {
                     seen = true;
                     insert(&mut scanner, &columns, &mut parsed)?;
-                }
-            }
-            Token::Word(word) if word.eq_ignore_ascii_case("create") => {
-                if creates_table(&mut scanner)? {
+                } else if is_any(&word, &["create"]) && creates_table(&mut scanner)? {
                     seen = true;
                     columns = declared(&mut scanner)?;
                 }

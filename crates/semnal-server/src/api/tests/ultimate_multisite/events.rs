@@ -9,7 +9,10 @@ fn event(more: Value) -> Value {
         "severity": 2, "payload": {"a": "true"}, "initiator": "system", "object_type": "network",
         "slug": "payment_received",
     });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (Value::Object(fields), Value::Object(more)) = (&mut body, more) else {
+        unreachable!("both are objects")
+    };
+    fields.extend(more);
     body
 }
 
@@ -18,6 +21,18 @@ async fn auth_says_which_network_it_is() {
     let it = Face::new().await;
     let expected = json!({"success": true, "label": "Acme", "message": "Welcome to our API"});
     assert_eq!(it.get("/auth").await.expect(200), expected);
+}
+
+#[tokio::test]
+async fn every_answer_is_json() {
+    let it = Face::new().await;
+    let html = "<script>alert(1)</script>";
+    it.webhook(json!({"name": html})).await;
+    it.post("/event", event(json!({"payload": {"title": html}}))).await.expect(200);
+    for path in ["/webhook", "/webhook/1", "/event", "/hooks", "/auth", "/webhook/2", "/nothing"] {
+        let answered = it.get(path).await;
+        assert_eq!(answered.headers["content-type"], "application/json", "{path}");
+    }
 }
 
 #[tokio::test]
@@ -102,6 +117,8 @@ async fn events_are_listed_newest_first_with_pages() {
         let slug = if n % 3 == 0 { "a" } else { "b" };
         it.post("/event", event(json!({"slug": slug, "payload": {"n": n}}))).await.expect(200);
     }
+    // The original keeps them for a day.
+    it.world.advance_seconds(2 * 86_400);
     let page = it.get("/event?per_page=5&page=2").await;
     assert_eq!(
         (&page.headers["x-wp-total"], &page.headers["x-wp-totalpages"]),

@@ -10,7 +10,10 @@ fn row(id: u32, more: Value) -> Value {
         "event": "payment_received", "integration": "manual", "active": true, "hidden": false, "event_count": 0,
         "migrated_from": 0, "date_created": "",
     });
-    row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (Value::Object(fields), Value::Object(more)) = (&mut row, more) else {
+        unreachable!("both are objects")
+    };
+    fields.extend(more);
     row
 }
 
