@@ -122,3 +122,21 @@ async fn an_application_that_is_not_there_and_too_many_rows_are_refused() {
     assert_eq!(send(body).await.invalid(), ["body.webhooks"]);
     send(json!({})).await.refused(400, "invalid_json");
 }
+
+#[tokio::test]
+async fn a_webhook_that_was_imported_and_is_gone_stays_gone() {
+    use semnal_core::configuration::Change;
+    use semnal_core::integration::Integration;
+    let it = Face::new().await;
+    let rows = vec![row(5, json!({"integration": "zapier"})), row(6, json!({}))];
+    import(&it, json!({}), rows.clone()).await;
+    let configuration = it.world.store().configuration();
+    let mut entries = configuration.endpoints().filter_map(|e| configuration.integration_of(e.id));
+    let entry = entries.find(|entry| entry.number == 5).unwrap();
+    let gone = Integration { gone_at: Some(it.world.api.now()), ..Integration::clone(entry) };
+    let endpoint = gone.endpoint.unwrap();
+    it.world.apply(vec![Change::PutIntegration(Box::new(gone)), Change::DeleteEndpoint(endpoint)]).await;
+    let found = import(&it, json!({}), rows).await;
+    assert_eq!((results(&found), &found[0]["active"]), (vec!["unchanged", "unchanged"], &json!(false)));
+    assert_eq!(it.ids("").await, [6]);
+}
