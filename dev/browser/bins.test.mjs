@@ -329,6 +329,8 @@ test("hostile requests are data in every reading: nothing runs, nothing is fetch
   for (const [index, name] of names.entries()) {
     const number = index + 1;
     for (const tab of TABS) await look(`/bins/${bin.id}/requests/${number}?tab=${tab}`, `${name}, ${tab}`);
+    // All of them with SEMNAL_EVERY_WAY; else those whose method, path, headers or body are the oddest.
+    if (!process.env.SEMNAL_EVERY_WAY && !["html", "headers", "odd", "bomb", "method"].includes(name)) continue;
     for (const rest of ["/copy", "/copy?shell=powershell", "/copy?shell=httpie", "/copy?shell=raw", "/verify", "/replay", "/diff", "/diff?with=1"]) {
       if (number === 1 && rest === "/diff?with=1") continue;
       await look(`/bins/${bin.id}/requests/${number}${rest}`, `${name}, ${rest}`);

@@ -46,12 +46,12 @@ const send = async (page, id) => {
 const VERDICTS = [
   ["204", "good", /^Delivered · 204 · [\d.,]+ ms$/, /^Livrat · 204 · [\d.,]+ ms$/],
   ["empty", "good", /^Delivered · 200 · [\d.,]+ ms$/, /^Livrat · 200 · [\d.,]+ ms$/],
-  ["500", "bad", /^Not delivered · 500 · .* The receiver answered with an error\.$/, /^Nelivrat · 500 · .* Destinația a răspuns cu o eroare\.$/],
-  ["302", "bad", /^Not delivered · 302 · .* redirect, which is not followed\.$/, /^Nelivrat · 302 · .* redirecționare, care nu este urmată\.$/],
-  ["closed", "bad", /^Not delivered · .* refused: nothing listens there\.$/, /^Nelivrat · .* refuzată: nu ascultă nimic acolo\.$/],
-  ["certificate", "bad", /^Not delivered · .* TLS: the certificate is not valid\.$/, /^Nelivrat · .* TLS: certificatul nu este valid\.$/],
-  ["dns", "bad", /^Not delivered · .* DNS: there is no such host\.$/, /^Nelivrat · .* DNS: gazda nu există\.$/],
-  ["hang", "bad", /^Not delivered · .* Timed out: no answer in time\.$/, /^Nelivrat · .* Timp depășit: niciun răspuns la timp\.$/],
+  ["500", "bad", /^Not delivered · 500 · the receiver answered with an error · [\d.,]+ ms$/, /^Nelivrat · 500 · destinația a răspuns cu o eroare · [\d.,]+ ms$/],
+  ["302", "bad", /^Not delivered · 302 · redirected; redirects are not followed · [\d.,]+ ms$/, /^Nelivrat · 302 · redirecționat; redirecționările nu sunt urmate · [\d.,]+ ms$/],
+  ["closed", "bad", /^Not delivered · TCP · the connection was refused · [\d.,]+ ms$/, /^Nelivrat · TCP · conexiunea a fost refuzată · [\d.,]+ ms$/],
+  ["certificate", "bad", /^Not delivered · TLS · nobody known vouches for the certificate · [\d.,]+ ms$/, /^Nelivrat · TLS · nimeni cunoscut nu garantează certificatul · [\d.,]+ ms$/],
+  ["dns", "bad", /^Not delivered · DNS · no such host · [\d.,]+ ms$/, /^Nelivrat · DNS · gazda nu există · [\d.,]+ ms$/],
+  ["hang", "bad", /^Not delivered · HTTP · no answer in time · [\d.,]+ ms$/, /^Nelivrat · HTTP · niciun răspuns la timp · [\d.,]+ ms$/],
 ];
 
 for (const [name, tone, english, romanian] of VERDICTS) {

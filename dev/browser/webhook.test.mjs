@@ -92,6 +92,8 @@ test("what is wrong is said on top and at the field, and what was typed stays", 
     await check(page, `webhook-new-refused-${lang}`);
     await page.click("#error-summary a[href='#rate']");
     await page.waitForFunction(() => document.activeElement.id === "rate");
+    assert.equal(new URL(page.url()).hash, "#rate");
+    assert.equal(await page.inputValue("#name"), "Greșit", "a link within the page loads nothing anew");
     await page.context().close();
   }
 });
@@ -108,7 +110,7 @@ test("the page of a webhook looks right everywhere, also with long names", async
   const deadline = Date.now() + 15_000;
   while (!(await page.innerText("main")).includes("500 ·") && Date.now() < deadline) await page.reload();
   const text = await page.innerText("main");
-  assert.match(text, /Failed[\s\S]*Test[\s\S]*500 · The receiver answered with an error/);
+  assert.match(text, /Failed[\s\S]*Test[\s\S]*500 · the receiver answered with an error/);
   assert.ok(!text.includes("secret-of-the-test") && !text.includes("whsec_"), text);
   await page.click("#secret a");
   await page.waitForSelector("#secret .code");

@@ -102,7 +102,7 @@ def test_the_flow_has_the_function_that_the_page_shows():
 def test_the_code_for_n8n_verifies_a_delivery(delivery):
     secret, request = delivery
     told = run_script(
-        "n8n_code.mjs", CODE=str(EXAMPLES / "n8n/code.js"), SECRET=secret, BODY_HEX=request.body.hex(),
+        "n8n_code.mjs", "svix", CODE=str(EXAMPLES / "n8n/code.js"), SECRET=secret, BODY_HEX=request.body.hex(),
         HEADERS=json.dumps(request.headers),
     )
     item = {"id": request.headers["webhook-id"], "event": "customer_created", "payload": json.loads(request.body)}

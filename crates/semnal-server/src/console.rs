@@ -49,7 +49,6 @@ mod settings;
 mod start;
 #[cfg(test)]
 mod tests;
-mod verdict;
 mod viewer;
 mod visit;
 mod webhooks;

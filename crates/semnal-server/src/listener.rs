@@ -170,6 +170,7 @@ async fn serve_connection<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let progress = Arc::new(Progress::default());
+    let watched = progress.clone();
     let stream = TimedStream::new(stream, progress.clone(), limits.head_timeout, limits.idle_timeout);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(peer) = peer {
@@ -191,9 +192,12 @@ async fn serve_connection<S>(
     let ended = tokio::select! {
         ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = shutdown.cancelled() => {
+            let before = watched.at_rest();
             std::pin::Pin::new(&mut connection).graceful_shutdown();
             let rest = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
             match timeout(limits.shutdown_timeout, rest).await {
+                // Nobody was answered since: there is no answer to lose, and nothing to wait for.
+                Ok(Ok(())) if before.is_some() && watched.at_rest() == before => return,
                 Ok(ended) => ended,
                 Err(_) => return,
             }

@@ -83,7 +83,8 @@ steps.push("resent");
 await svix.messageAttempt.expungeContent(application.id, message.id, attempt.id);
 assert.equal((await svix.messageAttempt.get(application.id, message.id, attempt.id)).response, "EXPUNGED");
 await svix.message.expungeContent(application.id, message.id);
-assert.deepEqual((await svix.message.get(application.id, message.id)).payload, { expired: true });
+const { payload: gone } = await svix.message.get(application.id, message.id, { withContent: true });
+assert.deepEqual(gone, { expired: true });
 await assert.rejects(
   svix.messageAttempt.resend(application.id, message.id, endpoint.id),
   (error) => error instanceof ApiException && error.code === 400,

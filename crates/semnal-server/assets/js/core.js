@@ -42,7 +42,10 @@ const load = async (url, options = {}) => {
   }
   return { url: answer.url, content: parse(await answer.text()).body };
 };
+const here = () => location.pathname + location.search;
+let placed = here();
 const place = (part) => {
+  placed = here();
   const content = find("#content");
   const focused = document.activeElement;
   const inside = content.contains(focused);
@@ -75,6 +78,8 @@ const swap = async (url, options) => {
   }
 };
 addEventListener("popstate", async () => {
+  // A link to a place of the same page, such as a field that needs a change: what was typed stays.
+  if (here() === placed) return;
   const part = await load(location.href).catch(() => location.reload());
   if (part) place(part);
 });

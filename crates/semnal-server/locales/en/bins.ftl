@@ -77,6 +77,7 @@ bin-request = Request { $number }
 bin-request-newest = Newest: request { $number }
 bin-newer-one = The next newer request
 bin-older-one = The next older request
+bin-neighbours = Requests beside this one
 bin-problem = This is not valid HTTP and was answered with 400:
 bin-request-line = Request line
 bin-received = Received

@@ -83,6 +83,7 @@ bin-request = Cererea { $number }
 bin-request-newest = Cea mai nouă: cererea { $number }
 bin-newer-one = Cererea următoare, mai nouă
 bin-older-one = Cererea dinainte, mai veche
+bin-neighbours = Cererile de lângă aceasta
 bin-problem = Nu este HTTP valid și a primit răspunsul 400:
 bin-request-line = Linia cererii
 bin-received = Primită

@@ -82,13 +82,13 @@ fn of_cause(cause: Cause, detail: &str, texts: &Texts) -> (&'static str, String,
     }
 }
 
-/// The transport words these three; all else about a certificate is told by its detail.
+/// The transport words these; all else about a certificate is told by its detail.
 fn of_certificate(detail: &str) -> (&'static str, &'static str) {
     if detail.contains("expired") {
         ("cause-tls-expired", "cause-tls-expired-do")
     } else if detail.contains("not valid for the") {
         ("cause-tls-name", "cause-tls-name-do")
-    } else if detail.contains("unknown issuer") {
+    } else if detail.contains("unknown issuer") || detail.contains("self-signed") {
         ("cause-tls-issuer", "cause-tls-issuer-do")
     } else {
         ("cause-tls-certificate", "cause-tls-certificate-do")
@@ -127,6 +127,10 @@ mod tests {
         check("certificate expired on 2026-11-01", "TLS · the certificate has expired");
         check("certificate has expired", "TLS · the certificate has expired");
         check("certificate is signed by an unknown issuer", "TLS · nobody known vouches for the certificate");
+        check(
+            "certificate is self-signed: it is that of an authority",
+            "TLS · nobody known vouches for the certificate",
+        );
         check("certificate is not valid for the name a.example", "TLS · the certificate is for another name");
         check("certificate is not signed by the issuer it names", "TLS · the certificate is not valid");
     }

@@ -27,7 +27,6 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../../locales/ro/webhooks.ftl"),
     ),
     ("webhook", include_str!("../../locales/en/webhook.ftl"), include_str!("../../locales/ro/webhook.ftl")),
-    ("verdict", include_str!("../../locales/en/verdict.ftl"), include_str!("../../locales/ro/verdict.ftl")),
     (
         "deliveries",
         include_str!("../../locales/en/deliveries.ftl"),

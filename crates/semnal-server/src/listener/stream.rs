@@ -30,6 +30,11 @@ impl Progress {
         self.requests.fetch_add(1, Ordering::Release);
         Busy(self.clone())
     }
+
+    /// Returns how many requests came, when all of them have been answered.
+    pub(super) fn at_rest(&self) -> Option<u64> {
+        (!self.busy.load(Ordering::Acquire)).then(|| self.requests.load(Ordering::Acquire))
+    }
 }
 
 /// The time in which a request is answered.

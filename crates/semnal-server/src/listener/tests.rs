@@ -157,6 +157,21 @@ async fn a_request_in_flight_is_finished_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_connection_that_rests_does_not_hold_up_the_end() {
+    let served = served(Router::new().route("/", get(async || "hello")), limits()).await;
+    let mut stream = send(served.address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"hello") {
+        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "{answer:?}");
+    }
+    served.shutdown.cancel();
+    served.tasks.close();
+    // The client has not closed its side: had the server lingered, this would take all of the time.
+    timeout(LINGER / 2, served.tasks.wait()).await.expect("nothing is waited for");
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_end_is_given_up_when_the_server_stops() {
     let forever = || std::future::pending::<&'static str>();
     let served = served(

@@ -160,19 +160,19 @@ async fn the_verdict_is_the_attempts_whatever_the_receiver_does() {
         (plain("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), ["Delivered · 200", "Livrat · 200"]),
         (
             plain("HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\nno"),
-            ["Not delivered · 500", "Destinația a răspuns cu o eroare"],
+            ["Not delivered · 500", "Nelivrat · 500 · destinația a răspuns cu o eroare"],
         ),
         (
             plain("HTTP/1.1 302 Found\r\nlocation: /there\r\ncontent-length: 0\r\n\r\n"),
-            ["Not delivered · 302", "redirecționare, care nu este urmată"],
+            ["Not delivered · 302", "Nelivrat · 302 · redirecționat; redirecționările nu sunt urmate"],
         ),
-        (format!("http://{}/", closed()), ["nothing listens there", "nu ascultă nimic acolo"]),
+        (format!("http://{}/", closed()), ["TCP · the connection was refused", "TCP · conexiunea a fost refuzată"]),
         (
             format!("https://{}/", self_signed()),
-            ["TLS: the certificate is not valid", "TLS: certificatul nu este valid"],
+            ["TLS · nobody known vouches for the certificate", "TLS · nimeni cunoscut nu garantează certificatul"],
         ),
-        ("http://no-such-host.example/".to_owned(), ["DNS: there is no such host", "DNS: gazda nu există"]),
-        (plain(""), ["Timed out: no answer in time", "Timp depășit"]),
+        ("http://no-such-host.example/".to_owned(), ["DNS · no such host", "DNS · gazda nu există"]),
+        (plain(""), ["HTTP · no answer in time", "HTTP · niciun răspuns la timp"]),
     ];
     for (url, words) in cases {
         let found = verdicts(&mut browser, &url).await;

@@ -21,12 +21,12 @@ use semnal_store::views::filter::{DeliveriesOf, DeliveryFilter, Direction, Kind,
 use super::words::schedule_in_words;
 use super::{INTEGRATION, Numbers, name};
 use crate::api::endpoint_secrets::{FreshSecrets, GRACE_SECONDS_DEFAULT};
+use crate::console::causes::explain;
 use crate::console::flash::Flash;
 use crate::console::form::Form;
 use crate::console::page::{Page, Signed};
 use crate::console::parts::{Badge, Sparkline, Tone, When};
 use crate::console::problem::Problem;
-use crate::console::verdict::Reason;
 
 /// 10 deliveries are shown; the list of deliveries has the others.
 const RECENT_MAX: usize = 10;
@@ -155,12 +155,9 @@ fn read(reader: &Reader, id: EndpointId, from: UnixMillis, now: UnixMillis) -> R
 fn recent_row(page: &Page, it: &Endpoint, id: &str, (listed, message, last): &Delivered) -> Recent {
     let ids = page.console.api.store.ids();
     let message_id = ids.encode(IdKind::Message, it.application.partition(), message.id.0);
-    let result = last.as_ref().map_or_else(String::new, |last| match Reason::of(&last.end, &page.texts) {
-        None => format!("{} · {} ms", last.end.status().unwrap_or_default(), last.phases.total_ms()),
-        Some(reason) => match last.end.status() {
-            Some(status) => format!("{status} · {}", reason.cause),
-            None => reason.cause,
-        },
+    let result = last.as_ref().map_or_else(String::new, |last| match last.end.status() {
+        Some(status) if last.end.is_success() => format!("{status} · {} ms", last.phases.total_ms()),
+        _ => explain(&last.end, &page.texts).line(),
     });
     Recent {
         link: format!("/deliveries/{message_id}/{id}"),

@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use semnal_core::application::EventType;
-use semnal_core::attempt::AttemptEnd;
 use semnal_core::configuration::Configuration;
 use semnal_core::endpoint::Endpoint;
 use semnal_core::id::{IdKind, MessageId};
@@ -24,12 +23,12 @@ use super::offer::pretty;
 use super::{name, public_id};
 use crate::api::ApiError;
 use crate::api::send_example::{self, ExampleIn, Sent, Target};
+use crate::console::causes::explain;
 use crate::console::form::{FieldErrors, Form};
 use crate::console::language::Value;
 use crate::console::page::{Page, Signed};
 use crate::console::parts::{Tone, When};
 use crate::console::problem::Problem;
-use crate::console::verdict::Reason;
 use crate::console::viewer::Viewer;
 
 /// The page asks every 100 ms whether the attempt has ended.
@@ -68,9 +67,10 @@ struct Choice {
 struct Verdict {
     tone: Tone,
     icon: &'static str,
-    /// "Delivered · 200 · 12 ms"
+    /// "Delivered · 200 · 12 ms", "Not delivered · TCP · the connection was refused · 1 ms".
     line: String,
-    reason: Option<Reason>,
+    /// What to do; empty for a success.
+    advice: String,
     /// What exactly happened, in English, as the attempt's record has it.
     detail: String,
     at: When,
@@ -206,14 +206,13 @@ fn verdict(page: &Page, it: &Endpoint, id: &str, message: &Message, outcome: Opt
         let is_held = it.state.holds();
         let line = if is_held { page.t("test-held") } else { page.t("test-open") };
         let icon = if is_held { "pause" } else { "clock" };
-        let (at, reason) = (page.when(message.id.0.time()), None);
         return Verdict {
             tone: Tone::Wait,
             icon,
             line,
-            reason,
+            advice: String::new(),
             detail: String::new(),
-            at,
+            at: page.when(message.id.0.time()),
             delivery,
             headers: Vec::new(),
             body: String::new(),
@@ -222,25 +221,22 @@ fn verdict(page: &Page, it: &Endpoint, id: &str, message: &Message, outcome: Opt
             is_open: !is_held,
         };
     };
-    let reason = Reason::of(&outcome.end, &page.texts);
+    let told = explain(&outcome.end, &page.texts);
+    let is_delivered = outcome.end.is_success();
     let time = format!("{} ms", page.number(outcome.phases.total_ms().unsigned_abs()));
-    let word = if reason.is_none() { page.t("test-delivered") } else { page.t("test-failed") };
-    let line = match outcome.end.status() {
-        Some(status) => format!("{word} · {status} · {time}"),
-        None => format!("{word} · {time}"),
+    let line = if is_delivered {
+        format!("{} · {} · {time}", page.t("test-delivered"), told.code)
+    } else {
+        format!("{} · {} · {time}", page.t("test-failed"), told.line())
     };
     let header =
         |(name, value): &(String, Vec<u8>)| (name.clone(), String::from_utf8_lossy(value).into_owned());
-    let detail = match &outcome.end {
-        AttemptEnd::Failed { detail, .. } => detail.clone(),
-        AttemptEnd::Answered(_) => String::new(),
-    };
     Verdict {
-        tone: if reason.is_none() { Tone::Good } else { Tone::Bad },
-        icon: if reason.is_none() { "check" } else { "alert" },
+        tone: if is_delivered { Tone::Good } else { Tone::Bad },
+        icon: if is_delivered { "check" } else { "alert" },
         line,
-        reason,
-        detail,
+        advice: told.advice,
+        detail: told.detail,
         at: page.when(outcome.started_at),
         delivery,
         headers: outcome.response_headers.iter().map(header).collect(),
