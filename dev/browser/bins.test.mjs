@@ -181,8 +181,8 @@ test("a delivery is linked, its signature verified, and a wrong secret says why 
   await site.api("POST", `${there}/msg`, { eventType: "payment_received", payload: { payment_id: 7 } });
   await site.api("GET", `/api/v1/bin/${bin.id}/wait?after=0`);
   const page = await site.visit(`/bins/${bin.id}/requests/1`, { cookies });
-  assert.match(await page.getAttribute(".facts a[href^='/events/']", "href"), /^\/events\/msg_/);
-  assert.match(await page.getAttribute(".facts a[href^='/deliveries/']", "href"), new RegExp(`/${endpoint.id}$`));
+  assert.match(await page.getAttribute(".request-facts a[href^='/events/']", "href"), /^\/events\/msg_/);
+  assert.match(await page.getAttribute(".request-facts a[href^='/deliveries/']", "href"), new RegExp(`/${endpoint.id}$`));
   await page.click("a[href$='/verify']");
   await page.click("main button.primary");
   await page.waitForSelector(".banner.good");

@@ -107,6 +107,8 @@ export class Site {
       baseURL: this.url,
       colorScheme: theme,
       javaScriptEnabled: js,
+      // Nothing is looked at half-way from one colour to another.
+      reducedMotion: "reduce",
       locale: lang === "ro" ? "ro-RO" : "en-GB",
       viewport: viewport(width),
       serviceWorkers: "block",

@@ -166,10 +166,16 @@ async fn the_verdict_is_the_attempts_whatever_the_receiver_does() {
             plain("HTTP/1.1 302 Found\r\nlocation: /there\r\ncontent-length: 0\r\n\r\n"),
             ["Not delivered · 302", "Nelivrat · 302 · redirecționat; redirecționările nu sunt urmate"],
         ),
-        (format!("http://{}/", closed()), ["TCP · the connection was refused", "TCP · conexiunea a fost refuzată"]),
+        (
+            format!("http://{}/", closed()),
+            ["TCP · the connection was refused", "TCP · conexiunea a fost refuzată"],
+        ),
         (
             format!("https://{}/", self_signed()),
-            ["TLS · nobody known vouches for the certificate", "TLS · nimeni cunoscut nu garantează certificatul"],
+            [
+                "TLS · nobody known vouches for the certificate",
+                "TLS · nimeni cunoscut nu garantează certificatul",
+            ],
         ),
         ("http://no-such-host.example/".to_owned(), ["DNS · no such host", "DNS · gazda nu există"]),
         (plain(""), ["HTTP · no answer in time", "HTTP · niciun răspuns la timp"]),
