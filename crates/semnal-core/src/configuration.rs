@@ -130,6 +130,7 @@ impl Configuration {
                 if let Some(list) = self.integrations.get_mut(application) {
                     Arc::make_mut(list).forget(*number);
                 }
+            }
             Change::Account(change) => {
                 Arc::make_mut(&mut self.accounts).apply(change);
                 // Messages that were matched before it are matched well.

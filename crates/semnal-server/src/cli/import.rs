@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use http::Method;
-use semnal_core::endpoint_url::UrlRules;
 use semnal_store::directory::DataDirectory;
 use semnal_store::observer::{Deaf, Observer};
 use semnal_store::store::{Opened, Store};
@@ -25,7 +24,7 @@ use super::{Context, End, print, print_json};
 use crate::configuration::Settings;
 use crate::control_client::{ClientError, Question, ask_control};
 use crate::seed;
-use crate::serve::{ServeError, policy, store_options, system_now};
+use crate::serve::{ServeError, policy, store_options, system_now, url_rules};
 use crate::ultimate_multisite::import::{self, Fate, Gate, Imported, Order, Row};
 
 /// 200 webhooks are handed over at once.
@@ -176,8 +175,8 @@ impl Offline {
     }
 
     async fn import(&self, order: Order) -> Result<Vec<Imported>, End> {
-        let rules = UrlRules { https_only: self.settings.https_only, localhost_names: self.settings.dev };
-        let policy = policy(&self.settings, self.settings.listen);
+        let rules = url_rules(&self.settings, self.settings.bin_listen);
+        let policy = policy(&self.settings, self.settings.listen, self.settings.bin_listen);
         let signature = self.settings.default_signature;
         let gate = Gate { url_rules: &rules, policy: &policy, signature };
         let done = import::import(&self.store, system_now()(), &gate, order).await;

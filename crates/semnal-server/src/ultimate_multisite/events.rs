@@ -271,6 +271,7 @@ pub(super) async fn fire(api: &ApiState, bearer: Bearer, event: NewEvent) -> Res
             endpoints: configuration.matching(application, &event.event_type, &event.channels),
             channels: event.channels.clone(),
             payload: event.payload.clone(),
+            payload_retention_days: None,
             idempotency: event.idempotency,
         };
         match api.store.append(vec![message], configuration.version).await?.pop() {

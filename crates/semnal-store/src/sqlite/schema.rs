@@ -7,8 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] =
-    &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT, INTEGRATION];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT, INTEGRATION];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
