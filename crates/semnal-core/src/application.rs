@@ -92,12 +92,45 @@ pub struct ApiKey {
     pub hint: String,
     /// What it may do; empty means all.
     pub scopes: Vec<Scope>,
+    /// What it opens.
+    pub opens: Opens,
     /// When it was made.
     pub created_at: UnixMillis,
     /// From when on it is refused.
     pub expires_at: Option<UnixMillis>,
     /// Since when it is refused.
     pub revoked_at: Option<UnixMillis>,
+}
+
+/// What a key opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opens {
+    /// The API of its organisation.
+    Api,
+    /// The REST API in the manner of Ultimate Multisite, for one application, together with a secret.
+    UltimateMultisite {
+        /// Whose webhooks and events.
+        application: ApplicationId,
+        /// SHA-256 of the secret.
+        secret_digest: [u8; 32],
+    },
+    /// The address to which the webhooks of a system without a key post the events of one application.
+    Source {
+        /// Whose events.
+        application: ApplicationId,
+    },
+}
+
+impl Opens {
+    /// Returns the only application that it opens, if it is one.
+    pub fn application(&self) -> Option<ApplicationId> {
+        match self {
+            Opens::Api => None,
+            Opens::UltimateMultisite { application, .. } | Opens::Source { application } => {
+                Some(*application)
+            }
+        }
+    }
 }
 
 /// What a key may do.

@@ -8,6 +8,7 @@ use crate::account::{AccountChange, Accounts};
 use crate::application::{ApiKey, Application, EventType, Organisation};
 use crate::endpoint::Endpoint;
 use crate::id::{ApiKeyId, ApplicationId, EndpointId, Key, OrganisationId};
+use crate::integration::{Integration, Integrations};
 use crate::name::{Channel, EventTypeName, Uid};
 use crate::operational::OPERATIONAL_APPLICATION;
 use crate::portal::{Revocation, Revocations};
@@ -29,6 +30,7 @@ pub struct Configuration {
     /// Those of the event types whose schema is enforced.
     enforced: HashMap<(OrganisationId, EventTypeName), Arc<EventType>>,
     revocations: HashMap<ApplicationId, Arc<Revocations>>,
+    integrations: HashMap<ApplicationId, Arc<Integrations>>,
     keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
     key_digests: HashMap<[u8; 32], ApiKeyId>,
     accounts: Arc<Accounts>,
@@ -59,6 +61,10 @@ pub enum Change {
     ForgetRevocation(ApplicationId, Key),
     /// Changes who may use the console; no message goes anywhere else for it.
     Account(Box<AccountChange>),
+    /// Adds or replaces an entry of an application's numbered list of webhooks.
+    PutIntegration(Box<Integration>),
+    /// Removes what an entry remembers of a webhook that is gone.
+    ForgetIntegration(ApplicationId, u32),
 }
 
 /// Why a change does not fit the configuration.
@@ -94,6 +100,9 @@ impl Configuration {
             Change::DeleteEndpoint(id) => {
                 let endpoint = self.endpoints.remove(id).ok_or(ChangeError::Missing)?;
                 self.rebuild_endpoints(endpoint.application);
+                if let Some(list) = self.integrations.get_mut(&endpoint.application) {
+                    Arc::make_mut(list).endpoint_deleted(*id);
+                }
             }
             Change::PutEventType(it) => self.put_event_type(it),
             Change::DeleteEventType(organisation, name) => {
@@ -114,6 +123,12 @@ impl Configuration {
             Change::ForgetRevocation(application, position) => {
                 if let Some(all) = self.revocations.get_mut(application) {
                     Arc::make_mut(all).forget(*position);
+                }
+            }
+            Change::PutIntegration(it) => self.put_integration(it)?,
+            Change::ForgetIntegration(application, number) => {
+                if let Some(list) = self.integrations.get_mut(application) {
+                    Arc::make_mut(list).forget(*number);
                 }
             }
             Change::Account(change) => {
@@ -149,6 +164,15 @@ impl Configuration {
         Ok(())
     }
 
+    fn put_integration(&mut self, it: &Integration) -> Result<(), ChangeError> {
+        let belongs = |id: &EndpointId| self.endpoint(*id).is_some_and(|e| e.application == it.application);
+        if !self.applications.contains_key(&it.application) || !it.endpoint.iter().all(belongs) {
+            return Err(ChangeError::Missing);
+        }
+        Arc::make_mut(self.integrations.entry(it.application).or_default()).put(it);
+        Ok(())
+    }
+
     fn put_event_type(&mut self, it: &EventType) {
         let (key, it) = ((it.organisation, it.name.clone()), Arc::new(it.clone()));
         if it.schema_enforced {
@@ -166,6 +190,7 @@ impl Configuration {
         }
         self.revocations.remove(&id);
         Arc::make_mut(&mut self.accounts).forget_application(id);
+        self.integrations.remove(&id);
         if old.is_operational() {
             self.operational.remove(&old.organisation);
         }
@@ -298,6 +323,16 @@ impl Configuration {
     /// Returns which tokens of an application are revoked; `None` when none is.
     pub fn revocations(&self, application: ApplicationId) -> Option<&Arc<Revocations>> {
         self.revocations.get(&application)
+    }
+
+    /// Returns the numbered list of an application's webhooks.
+    pub fn integrations(&self, application: ApplicationId) -> Arc<Integrations> {
+        self.integrations.get(&application).cloned().unwrap_or_default()
+    }
+
+    /// Returns the entry of an endpoint in the numbered list of its application.
+    pub fn integration_of(&self, endpoint: EndpointId) -> Option<&Arc<Integration>> {
+        self.integrations.get(&self.endpoint(endpoint)?.application)?.of(endpoint)
     }
 
     /// Returns the greatest position of a revocation.

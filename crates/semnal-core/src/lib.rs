@@ -13,6 +13,7 @@ pub mod endpoint_url;
 pub mod health;
 pub mod id;
 pub mod inspect;
+pub mod integration;
 pub mod name;
 pub mod operational;
 pub mod portal;

@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use semnal_core::configuration::Change;
+use semnal_core::configuration::{Change, Configuration};
 use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointState};
 use semnal_core::id::{DeliveryId, EndpointId, IdCipher};
+use semnal_core::integration::{Integration, ZAPIER};
 use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::observer::{Committed, Loaded, Observer};
@@ -235,7 +236,8 @@ impl Inner {
         self.scheduler.lock().next(now)
     }
 
-    /// Disables an endpoint that answered 410, unless somebody has changed it meanwhile.
+    /// Disables an endpoint that answered 410, unless somebody has changed it meanwhile. One that Zapier made is removed:
+    /// so its hooks say that nobody listens any more, and that they are not to be sent to again.
     pub(crate) fn disable_gone(self: &Arc<Inner>, asked: &Endpoint) {
         let inner = self.clone();
         let (id, as_of) = (asked.id, asked.updated_at);
@@ -248,17 +250,16 @@ impl Inner {
                     let sent_to = |state| matches!(state, EndpointState::Active | FAILING);
                     let same = |e: &&Arc<Endpoint>| sent_to(e.state) && e.updated_at == as_of;
                     let endpoint = configuration.endpoint(id).filter(same);
-                    let changes = endpoint.map(|e| {
-                        let state = EndpointState::Disabled(DisabledReason::Gone);
-                        Change::PutEndpoint(Box::new(Endpoint { state, updated_at: now, ..(**e).clone() }))
-                    });
-                    let changes = changes.into_iter().collect();
+                    let changes = endpoint.map_or_else(Vec::new, |e| gone(configuration, e, now));
                     Ok::<_, std::convert::Infallible>(ChangePlan { changes, answer: None, value: () })
                 })
                 .await;
             match disabled {
                 Ok(_) => {
-                    tracing::warn!(endpoint.key = id.0.0, "an endpoint answered 410 Gone and is disabled");
+                    tracing::warn!(
+                        endpoint.key = id.0.0,
+                        "an endpoint answered 410 Gone: it gets nothing more"
+                    );
                 }
                 Err(error) => {
                     tracing::error!(error = %error, "an endpoint that is gone could not be disabled");
@@ -266,6 +267,21 @@ impl Inner {
                 }
             }
         });
+    }
+}
+
+/// Returns what becomes of an endpoint that answered 410.
+fn gone(configuration: &Configuration, endpoint: &Endpoint, now: UnixMillis) -> Vec<Change> {
+    match configuration.integration_of(endpoint.id).filter(|it| it.service == ZAPIER) {
+        Some(it) => {
+            let it = Integration { gone_at: Some(now), ..(**it).clone() };
+            vec![Change::PutIntegration(Box::new(it)), Change::DeleteEndpoint(endpoint.id)]
+        }
+        None => {
+            let state = EndpointState::Disabled(DisabledReason::Gone);
+            let it = Endpoint { state, updated_at: now, ..endpoint.clone() };
+            vec![Change::PutEndpoint(Box::new(it))]
+        }
     }
 }
 

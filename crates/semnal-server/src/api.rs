@@ -4,14 +4,14 @@
 //! [`answer::Answer`] or an [`error::ApiError`]. Handlers read the configuration's snapshot and the journal, and
 //! change things through [`Store`] only. Invariant: what is answered with 2xx is durable.
 
-mod answer;
+pub(crate) mod answer;
 mod applications;
 mod attempt_headers;
 mod attempts;
-mod auth;
+pub(crate) mod auth;
 mod background_tasks;
 pub(crate) mod bins;
-mod body;
+pub(crate) mod body;
 mod content;
 pub(crate) mod control;
 pub(crate) mod control_users;
@@ -23,16 +23,16 @@ mod endpoint_stats;
 pub(crate) mod endpoints;
 pub(crate) mod error;
 mod event_types;
-mod find;
+pub(crate) mod find;
 mod gate;
 mod health;
 mod idempotency;
-mod input;
-mod message_in;
-mod messages;
+pub(crate) mod input;
+pub(crate) mod message_in;
+pub(crate) mod messages;
 pub(crate) mod openapi;
 mod page;
-mod payload_check;
+pub(crate) mod payload_check;
 pub(crate) mod payload_schema;
 mod portal;
 mod portal_token;
@@ -40,7 +40,7 @@ mod query;
 pub(crate) mod send_example;
 #[cfg(test)]
 pub(crate) mod tests;
-mod time;
+pub(crate) mod time;
 mod token;
 
 use std::sync::Arc;
@@ -68,6 +68,7 @@ pub(crate) use payload_check::{SchemaCache, try_payload};
 pub(crate) use payload_schema::newest as newest_schema;
 
 use crate::configuration::SignatureKind;
+use crate::ultimate_multisite;
 
 /// What every handler has.
 pub(crate) struct ApiState {
@@ -95,6 +96,8 @@ pub(crate) struct ApiState {
     pub deliveries: DeliveryDefaults,
     /// What the secret of a new endpoint is, when the client gives none.
     pub default_signature: SignatureKind,
+    /// How long the same event with the same body counts as a repeat at `/in`; `None` means never.
+    pub source_repeat_window: Option<Duration>,
     /// The request bins, or why there are none.
     pub bins: Result<BinsApi, BinsAway>,
 }
@@ -142,7 +145,12 @@ pub(crate) fn router(state: Arc<ApiState>, trust: Trust) -> Router {
     let guarded = guarded_routes(trust).router;
     let guarded = guarded.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
     let open = open_routes().router.method_not_allowed_fallback(unknown_method);
-    guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open).with_state(state)
+    let router = guarded.layer(from_fn_with_state(gate, gate::pass)).merge(open);
+    match trust {
+        Trust::Network => router.merge(ultimate_multisite::router(&state)).with_state(state),
+        // Whoever opens the socket has `/api/v1` and needs no other system's manner.
+        Trust::ControlSocket => router.with_state(state),
+    }
 }
 
 /// Those that need a key. [`openapi`] describes each of them, but for those of the control socket.
@@ -254,6 +262,7 @@ fn control_routes(routes: &mut Routes) {
     routes
         .at("/control/keys", get(control::get_keys).post(control::post_key))
         .at("/control/keys/{key_id}/revoke", post(control::post_revoke))
+        .at("/control/import/ultimate-multisite", post(ultimate_multisite::import::post))
         .at("/control/verify", get(control::get_verify))
         .at("/control/views", get(control::get_views))
         .at("/control/views/rebuild", post(control::post_views_rebuild))

@@ -3,8 +3,10 @@
 mod check_url;
 mod demo;
 mod doctor;
+mod import;
 mod keys;
 mod reference;
+mod secret_text;
 mod send;
 mod show;
 mod users;
@@ -100,6 +102,9 @@ enum Command {
     /// Look at the lists and statistics, or build them anew
     #[command(subcommand)]
     Views(views::ViewsCommand),
+    /// Take over the webhooks of another system
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Tell whether deliveries may go to a URL, and why not
     CheckUrl(check_url::CheckUrlArguments),
     /// Print the effective settings with the origin of each
@@ -179,6 +184,7 @@ fn dispatch(context: &Context, command: Command) -> End {
         Command::Trigger(arguments) => in_runtime(1, send::trigger(context, arguments)),
         Command::Verify => in_runtime(2, verify::verify(context)),
         Command::Views(command) => in_runtime(2, views::views(context, command)),
+        Command::Import(command) => in_runtime(2, import::import(context, command)),
         Command::CheckUrl(arguments) => in_runtime(1, check_url::check_url(context, arguments)),
         Command::Config { reference: true } => print(&reference::page(&Arguments::command())),
         Command::Config { reference: false } => show::config(context),

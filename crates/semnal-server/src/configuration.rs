@@ -15,6 +15,8 @@ use thiserror::Error;
 
 /// Ten years: more is a mistake in the unit.
 const RETENTION_MAX: Duration = Duration::from_secs(3_650 * 86_400);
+/// 1 h at most between an event at `/in` and its repeat.
+const SOURCE_REPEAT_WINDOW_MAX: Duration = Duration::from_secs(3_600);
 
 /// One setting.
 pub(crate) struct Key {
@@ -67,6 +69,12 @@ pub(crate) const KEYS: &[Key] = &[
         "retention",
         "90d",
         "messages are deleted when they are older than this, 1ms to 3650d; units ms, s, m, h, d",
+    ),
+    key(
+        "source_repeat_window",
+        "60s",
+        "at /in, the same event with the same body counts as a repeat for this long, 1h at most; units ms, s, m, h; 0 or \
+         never turns it off",
     ),
     key(
         "public_url",
@@ -162,6 +170,8 @@ pub(crate) struct Settings {
     pub(crate) header_prefixes: Vec<String>,
     pub(crate) body_bytes_max: usize,
     pub(crate) strict_event_types: bool,
+    /// `None` takes every post for an event of its own.
+    pub(crate) source_repeat_window: Option<Duration>,
     pub(crate) public_url: Option<String>,
     pub(crate) retention: Duration,
     /// `None` turns bins off.
@@ -235,6 +245,9 @@ impl Values {
                 v.parse().ok().filter(|bytes| (1_024..=16_777_216).contains(bytes))
             })?,
             strict_event_types: self.boolean("strict_event_types")?,
+            source_repeat_window: self.read("source_repeat_window", |v| {
+                duration_or_never(v).filter(|it| it.is_none_or(|length| length <= SOURCE_REPEAT_WINDOW_MAX))
+            })?,
             public_url: self.read("public_url", public_url)?,
             retention: self.read("retention", |v| {
                 let allowed = Duration::from_millis(1)..=RETENTION_MAX;

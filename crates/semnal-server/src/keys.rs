@@ -15,6 +15,8 @@ const RANDOM_CHARACTERS: usize = 43;
 const CHECKSUM_CHARACTERS: usize = 6;
 /// The prefix and 4 characters are shown to tell keys apart.
 const HINT_CHARACTERS: usize = PREFIX.len() + 4;
+/// 24 base62 characters hold 142 bits: what the keys and secrets of Ultimate Multisite are.
+const SHORT_CHARACTERS: usize = 24;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A key that was just made. Its text is shown once and kept nowhere.
@@ -59,7 +61,13 @@ fn checksum(text: &str) -> String {
     base62(sha256(text), CHECKSUM_CHARACTERS)
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+/// Makes a text of 24 letters and digits from 32 random bytes.
+pub(crate) fn short(random: [u8; RANDOM_BYTES]) -> String {
+    base62(random, SHORT_CHARACTERS)
+}
+
+/// Returns the SHA-256 of a text.
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
     digest(&SHA256, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 

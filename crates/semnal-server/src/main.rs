@@ -11,6 +11,7 @@ mod listener;
 mod seed;
 mod serve;
 mod tasks;
+mod ultimate_multisite;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -72,6 +72,21 @@ async fn add_operational(store: &Store, now: UnixMillis) -> Result<(), StoreErro
     }
 }
 
+/// Returns the names of the catalogue's events, in the order in which the original registers them.
+pub(crate) fn catalogue_names() -> Vec<&'static str> {
+    catalogue().iter().map(|entry| entry.name).collect()
+}
+
+/// Returns the catalogue's examples.
+#[cfg(test)]
+pub(crate) fn catalogue_examples() -> Vec<&'static RawValue> {
+    catalogue().iter().map(|entry| entry.example).collect()
+}
+
+fn catalogue() -> Vec<CatalogueEntry<'static>> {
+    serde_json::from_str(CATALOGUE).expect("a test reads the catalogue")
+}
+
 fn first_changes(organisation: OrganisationId, application: ApplicationId, now: UnixMillis) -> Vec<Change> {
     let name = |text: &str| Uid::parse(text).expect("the built-in names are valid");
     let mut changes = vec![
@@ -91,9 +106,7 @@ fn first_changes(organisation: OrganisationId, application: ApplicationId, now: 
             updated_at: now,
         }),
     ];
-    let catalogue: Vec<CatalogueEntry<'_>> =
-        serde_json::from_str(CATALOGUE).expect("a test reads the catalogue");
-    changes.extend(catalogue.into_iter().map(|entry| {
+    changes.extend(catalogue().into_iter().map(|entry| {
         Change::PutEventType(Box::new(EventType {
             organisation,
             name: EventTypeName::parse(entry.name).expect("a test reads the catalogue"),

@@ -357,11 +357,12 @@ fn api_state(
         },
         default_signature: settings.default_signature,
         bins: Err(BinsAway::TurnedOff),
+        source_repeat_window: settings.source_repeat_window,
     }
 }
 
 /// Returns an address that can be opened: one that stands for every address becomes the loopback one.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

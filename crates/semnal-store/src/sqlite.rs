@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod configuration;
 pub(crate) mod content;
 pub(crate) mod health;
+mod integrations;
 pub(crate) mod narrow;
 #[cfg(test)]
 mod plans;

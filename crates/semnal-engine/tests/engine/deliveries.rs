@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use semnal_core::attempt::{AttemptEnd, Cause};
+use semnal_core::configuration::Change;
 use semnal_core::delivery::DeliveryState;
 use semnal_core::endpoint::{DisabledReason, EndpointState};
+use semnal_core::integration::{Integration, ZAPIER};
 use semnal_core::retry::RetrySchedule;
 use semnal_core::signature::Verifier;
 use semnal_store::outcome::{Outcome, Verdict};
@@ -166,6 +168,27 @@ async fn a_410_disables_the_endpoint_and_keeps_what_it_has() {
     site.engine.rest().await;
     assert!(matches!(site.state(later).await, DeliveryState::Held(_)));
     assert_eq!(receiver.requests().len(), 1, "a disabled endpoint is left alone");
+    site.balances().await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_zapier_made_is_removed_when_it_is_gone_and_its_number_remembers_it() {
+    let receiver = Receiver::answering(status(410));
+    let world = World::with(&receiver);
+    let site = Site::with(&world).await;
+    let (application, id) = (site.endpoint.application, site.endpoint.id);
+    let it = Integration { service: ZAPIER.to_owned(), ..Integration::new(application, 7, id) };
+    site.change(vec![Change::PutIntegration(Box::new(it))]).await;
+    let message = site.send().await;
+    site.engine.rest().await;
+    while site.store.configuration().endpoint(id).is_some() {
+        tokio::task::yield_now().await;
+    }
+    site.engine.rest().await;
+    let entry = site.store.configuration().integrations(application).get(7).unwrap().clone();
+    assert_eq!((entry.endpoint, entry.gone_at), (None, Some(START)));
+    assert!(site.state(message).await.is_decided(), "what it had not been sent is cancelled");
+    assert_eq!(receiver.requests().len(), 1);
     site.balances().await;
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use semnal_core::application::{ApiKey, Application, DEFAULT_ORGANISATION, EventType, Scope};
+use semnal_core::application::{ApiKey, Application, DEFAULT_ORGANISATION, EventType, Opens, Scope};
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{ApplicationId, IdCipher, Key, OrganisationId};
 use semnal_core::name::EventTypeName;
@@ -284,6 +284,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 fn with_key(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
     let configuration = api.store.configuration();
     let found = keys::digest_of(text).and_then(|digest| configuration.key_by_digest(&digest));
+    let found = found.filter(|key| key.opens == Opens::Api);
     let key = found.ok_or_else(|| {
         ApiError::Authentication(if keys::is_mistyped(text) {
             "the key is mistyped or cut off: its checksum does not fit"

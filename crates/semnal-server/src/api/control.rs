@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use http::StatusCode;
-use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Scope};
+use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Opens, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApiKeyId, IdCipher, IdKind, OrganisationId};
 use semnal_core::retry::parse_duration;
@@ -27,6 +28,7 @@ use super::find::Segments;
 use super::input::Fields;
 use super::time::Rfc3339;
 use crate::keys;
+use crate::ultimate_multisite::keys as integration_keys;
 
 /// 256 characters for the name of a key.
 const KEY_NAME_CHARACTERS_MAX: usize = 256;
@@ -39,6 +41,12 @@ struct KeyOut<'a> {
     hint: &'a str,
     /// Empty means all.
     scopes: Vec<&'static str>,
+    /// The system whose manner it opens; it is no key of the API then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integration: Option<&'static str>,
+    /// The only application that it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<String>,
     state: &'static str,
     created_at: Rfc3339,
     expires_at: Option<Rfc3339>,
@@ -48,12 +56,14 @@ struct KeyOut<'a> {
     key: Option<&'a str>,
 }
 
-fn out(ids: &IdCipher, it: &ApiKey, now: UnixMillis, key: Option<&str>) -> Value {
+pub(crate) fn out(ids: &IdCipher, it: &ApiKey, now: UnixMillis, key: Option<&str>) -> Value {
     let out = KeyOut {
         id: ids.encode(IdKind::ApiKey, 0, it.id.0),
         name: &it.name,
         hint: &it.hint,
         scopes: it.scopes.iter().map(|scope| scope.as_str()).collect(),
+        integration: integration_keys::word(&it.opens),
+        application: it.opens.application().map(|id| ids.encode(IdKind::Application, id.partition(), id.0)),
         state: match (it.revoked_at, it.expires_at) {
             (Some(_), _) => "revoked",
             (None, Some(at)) if at <= now => "expired",
@@ -96,10 +106,7 @@ pub(crate) async fn create_key_in(
     expires: Option<&str>,
 ) -> Result<Value, ApiError> {
     let mut problems = Vec::new();
-    if !(1..=KEY_NAME_CHARACTERS_MAX).contains(&name.chars().count()) {
-        let msg = format!("the name must have 1 to {KEY_NAME_CHARACTERS_MAX} characters");
-        problems.push(Problem::new(&["body", "name"], "wrong_length", msg));
-    }
+    judge_name(name, &mut problems);
     let mut granted = BTreeSet::new();
     for word in scopes {
         match Scope::parse(word) {
@@ -110,11 +117,7 @@ pub(crate) async fn create_key_in(
             }
         }
     }
-    let length = expires.and_then(parse_duration);
-    if let (Some(text), None) = (expires, length) {
-        let msg = format!("{:?} is not a length of time like 90d", excerpt(text));
-        problems.push(Problem::new(&["body", "expires"], "invalid_duration", msg));
-    }
+    let length = read_length(expires, &mut problems);
     if !problems.is_empty() {
         return Err(ApiError::Invalid(problems));
     }
@@ -123,13 +126,40 @@ pub(crate) async fn create_key_in(
     let expires_at = length.map(|length| now + length);
     let ids = store.ids().clone();
     change(store, move |_| {
-        let created_at = now;
-        let it =
-            ApiKey { id, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at: None };
+        let it = ApiKey {
+            id,
+            organisation,
+            name,
+            digest,
+            hint,
+            scopes,
+            opens: Opens::Api,
+            created_at: now,
+            expires_at,
+            revoked_at: None,
+        };
         let shown = out(&ids, &it, now, Some(&text));
         Ok((it, shown))
     })
     .await
+}
+
+/// Judges the name of a key; what is wrong is noted.
+pub(crate) fn judge_name(name: &str, problems: &mut Vec<Problem>) {
+    if !(1..=KEY_NAME_CHARACTERS_MAX).contains(&name.chars().count()) {
+        let msg = format!("the name must have 1 to {KEY_NAME_CHARACTERS_MAX} characters");
+        problems.push(Problem::new(&["body", "name"], "wrong_length", msg));
+    }
+}
+
+/// Reads for how long a key is valid; what is wrong is noted.
+pub(crate) fn read_length(expires: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let length = expires.and_then(parse_duration);
+    if let (Some(text), None) = (expires, length) {
+        let msg = format!("{:?} is not a length of time like 90d", excerpt(text));
+        problems.push(Problem::new(&["body", "expires"], "invalid_duration", msg));
+    }
+    length
 }
 
 /// Returns every key, oldest first, revoked and expired ones too, without their texts.
@@ -157,7 +187,7 @@ pub(crate) async fn revoke_key(store: &Store, now: UnixMillis, id: &str) -> Resu
 }
 
 /// Puts a key. Nothing is kept for a repetition of the request: the store must not have a key's text.
-async fn change(
+pub(crate) async fn change(
     store: &Store,
     make: impl FnOnce(&Configuration) -> Result<(ApiKey, Value), ApiError> + Send + 'static,
 ) -> Result<Value, ApiError> {
@@ -183,7 +213,19 @@ pub(super) async fn post_key(
     let name = fields.required("name", name).unwrap_or_default();
     let scopes = fields.typed::<Vec<String>>("scopes", "a list of texts").value().unwrap_or_default();
     let expires = fields.typed::<String>("expires", "text").value();
+    let integration = integration_keys::read(&mut fields);
     fields.finish()?;
+    if let Some(asked) = integration {
+        let made = integration_keys::create(
+            &api.store,
+            api.now(),
+            &api.public_url,
+            &name,
+            expires.as_deref(),
+            asked,
+        );
+        return Ok(Answer::json(StatusCode::CREATED, &made.await?));
+    }
     let made = create_key(&api.store, api.now(), &name, &scopes, expires.as_deref()).await?;
     Ok(Answer::json(StatusCode::CREATED, &made))
 }

@@ -153,7 +153,8 @@ impl ApiError {
         }
     }
 
-    fn parts(&self) -> (StatusCode, &'static str, String) {
+    /// Returns the status, the code and the sentence.
+    pub(crate) fn parts(&self) -> (StatusCode, &'static str, String) {
         use StatusCode as S;
         match self {
             ApiError::Authentication(why) => (S::UNAUTHORIZED, "authentication_failed", (*why).to_owned()),

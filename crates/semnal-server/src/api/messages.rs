@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use semnal_core::application::{Application, Scope};
 use semnal_core::configuration::{Change, Configuration};
-use semnal_core::id::{ApplicationId, IdCipher, IdKind, MessageId};
+use semnal_core::id::{ApplicationId, IdCipher, IdKind, MessageId, OrganisationId};
 use semnal_core::name::{Channel, EventTypeName, Uid};
 use semnal_store::message::{Appended, Fingerprint, Message, NewMessage};
 use semnal_store::store::{ChangePlan, Changed};
@@ -32,13 +32,13 @@ use super::query::Params;
 use super::time::Rfc3339;
 
 /// A message is matched 10 times at most while the configuration changes under it.
-pub(super) const MATCHES_MAX: usize = 10;
+pub(crate) const MATCHES_MAX: usize = 10;
 /// What stands for a payload that was not asked for.
 const NO_PAYLOAD: &str = "{}";
 /// What stands for a payload that was expunged or has expired (Svix API).
 const PAYLOAD_GONE: &str = r#"{"expired":true}"#;
 /// Where a payload stands in the request that creates a message.
-pub(super) const PAYLOAD_PLACE: [&str; 2] = ["body", "payload"];
+pub(crate) const PAYLOAD_PLACE: [&str; 2] = ["body", "payload"];
 
 /// A message as it is answered.
 #[derive(Serialize, ToSchema)]
@@ -108,7 +108,7 @@ pub(crate) async fn create(
         (Err(not_found), None) => return Err(not_found),
     };
     for _ in 0..MATCHES_MAX {
-        check_event_type(&api, &configuration, view, &given.event_type)?;
+        check_event_type(&api, &configuration, view.organisation, &given.event_type)?;
         let (name, payload) = (&given.event_type, given.payload);
         let checked =
             payload_check::check(&api, &configuration, view.organisation, name, payload, &PAYLOAD_PLACE)
@@ -151,13 +151,17 @@ pub(crate) async fn create(
     Err(ApiError::Unavailable)
 }
 
-fn check_event_type(
+/// Refuses an event type that is not in the catalogue, when only those are taken.
+///
+/// # Errors
+/// 422.
+pub(crate) fn check_event_type(
     api: &ApiState,
     configuration: &Configuration,
-    view: View,
+    organisation: OrganisationId,
     name: &EventTypeName,
 ) -> Result<(), ApiError> {
-    if !api.strict_event_types || configuration.event_type(view.organisation, name).is_some() {
+    if !api.strict_event_types || configuration.event_type(organisation, name).is_some() {
         return Ok(());
     }
     let msg = "is not in the event catalogue, and this server accepts no others; create it first";
@@ -170,7 +174,7 @@ fn event_id_exists(given: &MessageIn<'_>) -> ApiError {
 }
 
 /// Returns the message that the same request made before, if it did.
-pub(super) async fn earlier(
+pub(crate) async fn earlier(
     api: &ApiState,
     application: ApplicationId,
     event_type: &EventTypeName,

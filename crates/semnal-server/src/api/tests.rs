@@ -20,6 +20,7 @@ mod payload_check;
 mod portal;
 mod repetition;
 mod send_example;
+mod ultimate_multisite;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -30,7 +31,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Organisation, Scope};
+use semnal_core::application::{ApiKey, DEFAULT_ORGANISATION, Opens, Organisation, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::id::{ApiKeyId, ApplicationId, OrganisationId};
 use semnal_core::name::Uid;
@@ -171,6 +172,7 @@ impl World {
             },
             default_signature: SignatureKind::Hmac256,
             bins: Err(super::BinsAway::Broken),
+            source_repeat_window: Some(std::time::Duration::from_secs(60)),
         };
         api.bins = Ok(bins::in_memory(&api));
         change(&mut api);
@@ -226,6 +228,7 @@ impl World {
             digest: new.digest,
             hint: new.hint,
             scopes: scopes.to_vec(),
+            opens: Opens::Api,
             created_at: self.api.now(),
             expires_at: None,
             revoked_at: None,

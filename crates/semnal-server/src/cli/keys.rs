@@ -1,24 +1,31 @@
 //! `semnal keys`: API keys, through the control socket while a server runs, else in the data directory itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Subcommand;
 use http::Method;
+use semnal_core::application::DEFAULT_APPLICATION;
 use semnal_store::directory::DataDirectory;
 use semnal_store::observer::{Deaf, Observer};
 use semnal_store::store::Opened;
 use serde_json::{Value, json};
 
+use super::secret_text::read_secrets;
 use super::{Context, End, print, print_json};
 use crate::api::control;
 use crate::control_client::{ClientError, Question, ask_control};
 use crate::seed;
-use crate::serve::{ServeError, store_options, system_now};
+use crate::serve::{ServeError, reachable, store_options, system_now};
+use crate::ultimate_multisite::keys::{self as integration_keys, Asked};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
     /// Make a key and print it, once
-    #[command(after_help = "Example:\n  semnal keys create --name shop --scope send --expires 90d")]
+    #[command(
+        after_help = "Example:\n  semnal keys create --name shop --scope send --expires 90d\n  semnal keys create \
+                      --name zapier --integration ultimate-multisite --json"
+    )]
     Create {
         /// What the key is for
         #[arg(long)]
@@ -29,6 +36,19 @@ pub(super) enum KeysCommand {
         /// From when on it is refused, counted from now: 90d, 12h
         #[arg(long, value_name = "DURATION")]
         expires: Option<String>,
+        /// Make it for another system: ultimate-multisite (a key and its secret for /wp-json/wu/v2) or
+        /// ultimate-multisite-source (an address at /in that takes events)
+        #[arg(long, value_name = "NAME", conflicts_with = "scope")]
+        integration: Option<String>,
+        /// The application that the integration opens, by id or uid [default: default]
+        #[arg(long, requires = "integration")]
+        app: Option<String>,
+        /// A key of the other system to go on using, with --secret: the text, @FILE, or - for a line of standard input
+        #[arg(long, value_name = "TEXT", requires = "secret")]
+        key: Option<String>,
+        /// Its secret: @FILE or - rather than the text, which other users of the machine would see
+        #[arg(long, value_name = "TEXT", requires = "key")]
+        secret: Option<String>,
     },
     /// List the keys, without their texts
     #[command(after_help = "Example:\n  semnal keys list --json")]
@@ -41,10 +61,18 @@ pub(super) enum KeysCommand {
     },
 }
 
-pub(super) async fn keys(context: &Context, command: KeysCommand) -> End {
+pub(super) async fn keys(context: &Context, mut command: KeysCommand) -> End {
+    if let KeysCommand::Create { key, secret, .. } = &mut command
+        && let Err(why) = read_secrets([key, secret])
+    {
+        return End::Usage(why);
+    }
     let (method, path, body) = match &command {
-        KeysCommand::Create { name, scope, expires } => {
-            let body = json!({ "name": name, "scopes": scope, "expires": expires });
+        KeysCommand::Create { name, scope, expires, integration, app, key, secret } => {
+            let body = json!({
+                "name": name, "scopes": scope, "expires": expires,
+                "integration": integration, "app": app, "key": key, "secret": secret,
+            });
             (Method::POST, "/control/keys".to_owned(), Some(body))
         }
         KeysCommand::List => (Method::GET, "/control/keys".to_owned(), None),
@@ -75,6 +103,14 @@ pub(super) async fn keys(context: &Context, command: KeysCommand) -> End {
     }
 }
 
+/// Returns how links begin, as the settings say.
+fn public_url(context: &Context) -> String {
+    let settings = context.values(&BTreeMap::new()).ok().and_then(|values| values.settings().ok());
+    settings.map_or_else(String::new, |it| {
+        it.public_url.unwrap_or_else(|| format!("http://{}", reachable(it.listen)))
+    })
+}
+
 fn detail(body: &Value) -> String {
     match &body["detail"] {
         Value::String(text) => text.clone(),
@@ -89,8 +125,17 @@ async fn offline(context: &Context, command: &KeysCommand) -> Result<Result<Valu
     let now = system_now()();
     seed::seed(&store, now).await?;
     let answered = match command {
-        KeysCommand::Create { name, scope, expires } => {
+        KeysCommand::Create { name, scope, expires, integration: None, .. } => {
             control::create_key(&store, now, name, scope, expires.as_deref()).await
+        }
+        KeysCommand::Create { name, expires, integration: Some(integration), app, key, secret, .. } => {
+            let asked = Asked {
+                integration: integration.clone(),
+                application: app.clone().unwrap_or_else(|| DEFAULT_APPLICATION.to_owned()),
+                brought: key.clone().zip(secret.clone()),
+            };
+            let url = public_url(context);
+            integration_keys::create(&store, now, &url, name, expires.as_deref(), asked).await
         }
         KeysCommand::List => Ok(control::list_keys(&store, now)),
         KeysCommand::Revoke { id } => control::revoke_key(&store, now, id).await,
@@ -102,6 +147,15 @@ async fn offline(context: &Context, command: &KeysCommand) -> Result<Result<Valu
 fn in_words(command: &KeysCommand, body: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
     match command {
+        KeysCommand::Create { .. } if body["token"].is_string() => text(&body["url"]),
+        KeysCommand::Create { .. } if body["secret"].is_string() => {
+            format!(
+                "key     {}\nsecret  {}\nurl     {}",
+                text(&body["key"]),
+                text(&body["secret"]),
+                text(&body["url"])
+            )
+        }
         KeysCommand::Create { .. } => text(&body["key"]),
         KeysCommand::Revoke { .. } => format!("{} is refused from now on", text(&body["id"])),
         KeysCommand::List => {

@@ -64,7 +64,11 @@ const GROUPS: &[Group] = &[
     Group {
         title: "Events",
         about: "What is accepted from those who send, and how long it is kept.",
-        entries: &[entry("strict_event_types", None, FLAG), entry("retention", None, DURATION)],
+        entries: &[
+            entry("strict_event_types", None, FLAG),
+            entry("source_repeat_window", None, DURATION),
+            entry("retention", None, DURATION),
+        ],
     },
     Group {
         title: "Where deliveries may go",

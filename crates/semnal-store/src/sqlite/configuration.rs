@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
-use semnal_core::application::{ApiKey, Application, EventType, Organisation, Scope};
+use semnal_core::application::{ApiKey, Application, EventType, Opens, Organisation, Scope};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::endpoint::{Endpoint, EndpointSecret, EndpointState};
 use semnal_core::id::{ApiKeyId, ApplicationId, EndpointId, Key, OrganisationId};
@@ -13,7 +13,7 @@ use semnal_core::retry::RetrySchedule;
 use semnal_core::signature::Secret;
 use semnal_core::time::UnixMillis;
 
-use super::{accounts, revocations};
+use super::{accounts, integrations, revocations};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -26,13 +26,14 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
             connection.execute("delete from endpoint where application = ?1", [id.0.0])?;
             revocations::delete_all(connection, *id)?;
             accounts::delete_of_application(connection, *id)?;
+            integrations::delete_all(connection, *id)?;
             connection.execute("delete from application where key = ?1", [id.0.0])?;
             Ok(())
         }
         Change::PutEndpoint(it) => put_endpoint(connection, vault, it),
         Change::DeleteEndpoint(id) => {
             connection.execute("delete from endpoint where key = ?1", [id.0.0])?;
-            Ok(())
+            integrations::endpoint_deleted(connection, *id)
         }
         Change::PutEventType(it) => put_event_type(connection, it),
         Change::DeleteEventType(organisation, name) => {
@@ -44,6 +45,10 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
         Change::Revoke(it) => revocations::put(connection, it),
         Change::ForgetRevocation(_, position) => revocations::delete(connection, *position),
         Change::Account(it) => accounts::write(connection, it),
+        Change::PutIntegration(it) => integrations::put(connection, it),
+        Change::ForgetIntegration(application, number) => {
+            integrations::forget(connection, *application, *number)
+        }
     }
 }
 
@@ -72,6 +77,7 @@ pub(crate) fn load(connection: &Connection, vault: &Vault) -> Result<Configurati
     })?;
     revocations::load(connection, &mut all)?;
     accounts::load(connection, &mut all)?;
+    integrations::load(connection, &mut all)?;
     let mut configuration = Configuration::default();
     for change in &all {
         configuration.apply(change)?;
@@ -143,7 +149,8 @@ fn put_endpoint(connection: &Connection, vault: &Vault, it: &Endpoint) -> Result
          state = excluded.state, event_types = excluded.event_types, channels = excluded.channels,
          rate_limit = excluded.rate_limit, concurrency_limit = excluded.concurrency_limit,
          headers_sealed = excluded.headers_sealed, metadata = excluded.metadata,
-         secrets_sealed = excluded.secrets_sealed, schedule = excluded.schedule, updated_at = excluded.updated_at"
+         secrets_sealed = excluded.secrets_sealed, schedule = excluded.schedule, created_at = excluded.created_at,
+         updated_at = excluded.updated_at"
     );
     let secrets: Vec<(String, Option<i64>)> =
         it.secrets.iter().map(|s| (s.secret.reveal(), s.expires_at.map(|at| at.0))).collect();
@@ -282,16 +289,23 @@ fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
     })
 }
 
-const API_KEY_COLUMNS: &str =
-    "key, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at";
+const API: &str = "api";
+const ULTIMATE_MULTISITE: &str = "ultimate_multisite";
+const SOURCE: &str = "source";
+const API_KEY_COLUMNS: &str = "key, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at, opens, application, secret_digest";
 
 fn put_api_key(connection: &Connection, it: &ApiKey) -> Result<(), StoreError> {
     let sql = format!(
-        "insert into api_key ({API_KEY_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "insert into api_key ({API_KEY_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          on conflict (key) do update set name = excluded.name, scopes = excluded.scopes,
          expires_at = excluded.expires_at, revoked_at = excluded.revoked_at"
     );
     let scopes = it.scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" ");
+    let (opens, secret) = match &it.opens {
+        Opens::Api => (API, None),
+        Opens::UltimateMultisite { secret_digest, .. } => (ULTIMATE_MULTISITE, Some(&secret_digest[..])),
+        Opens::Source { .. } => (SOURCE, None),
+    };
     connection.prepare_cached(&sql)?.execute(params![
         it.id.0.0,
         it.organisation.0.0,
@@ -302,6 +316,9 @@ fn put_api_key(connection: &Connection, it: &ApiKey) -> Result<(), StoreError> {
         it.created_at.0,
         it.expires_at.map(|at| at.0),
         it.revoked_at.map(|at| at.0),
+        opens,
+        it.opens.application().map(|application| application.0.0),
+        secret,
     ])?;
     Ok(())
 }
@@ -320,10 +337,28 @@ fn read_api_key(row: &Row<'_>) -> Result<ApiKey, StoreError> {
         digest: row.get(3)?,
         hint: row.get(4)?,
         scopes: scopes.collect::<Result<_, _>>()?,
+        opens: read_opens(row, key)?,
         created_at: UnixMillis(row.get(6)?),
         expires_at: row.get::<_, Option<i64>>(7)?.map(UnixMillis),
         revoked_at: row.get::<_, Option<i64>>(8)?.map(UnixMillis),
     })
+}
+
+fn read_opens(row: &Row<'_>, key: i64) -> Result<Opens, StoreError> {
+    let (word, application): (String, Option<i64>) = (row.get(9)?, row.get(10)?);
+    let secret: Option<[u8; 32]> = row.get(11)?;
+    match (word.as_str(), application.map(|key| ApplicationId(Key(key))), secret) {
+        (API, None, None) => Ok(Opens::Api),
+        (ULTIMATE_MULTISITE, Some(application), Some(secret_digest)) => {
+            Ok(Opens::UltimateMultisite { application, secret_digest })
+        }
+        (SOURCE, Some(application), None) => Ok(Opens::Source { application }),
+        _ => Err(StoreError::Corrupt {
+            table: "api_key",
+            key,
+            what: format!("opens {word:?} with what it has"),
+        }),
+    }
 }
 
 pub(super) fn each(

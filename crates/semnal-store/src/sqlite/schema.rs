@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT];
+const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT, INTEGRATION];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -279,6 +279,27 @@ create table payload_expiry (
     message integer not null,
     primary key (at, message)
 ) strict, without rowid;
+";
+
+/// Version 8. The numbered lists of webhooks, and keys that open one application for another system. An entry without an endpoint is
+/// one that is gone, or keeps the greatest number from being given out again.
+const INTEGRATION: &str = "
+create table integration (
+    application integer not null,
+    number integer not null,
+    endpoint integer,
+    service text not null,
+    hidden integer not null,
+    migrated_from integer not null,
+    imported_from integer,
+    count_offset integer not null,
+    gone_at integer,
+    primary key (application, number)
+) strict, without rowid;
+
+alter table api_key add column opens text not null default 'api';
+alter table api_key add column application integer;
+alter table api_key add column secret_digest blob;
 ";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.

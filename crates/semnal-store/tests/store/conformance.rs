@@ -25,6 +25,7 @@ mod cuts;
 mod duplicates;
 mod expunge;
 mod health;
+mod integrations;
 mod loading;
 mod operational;
 mod portal;

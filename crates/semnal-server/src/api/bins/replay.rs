@@ -74,7 +74,7 @@ impl ReplayIn {
     /// What is wrong with it.
     pub(crate) fn read(body: &[u8], api: &ApiState) -> Result<ReplayIn, ApiError> {
         let mut fields = Fields::parse(body)?;
-        let url = fields.parsed("url", "invalid_url", |text| judge_url(text, api));
+        let url = fields.parsed("url", "invalid_url", |text| judge_url(text, &api.url_rules, &api.policy));
         let url = fields.required("url", url);
         let method = fields.parsed("method", "invalid_name", |text| {
             Method::from_bytes(text.as_bytes())

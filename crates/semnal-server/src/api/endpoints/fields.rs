@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use aws_lc_rs::rand;
+use semnal_core::address::AddressPolicy;
 use semnal_core::endpoint::{CHANNELS_PER_ENDPOINT_MAX, Endpoint, EndpointSecret, EndpointState};
-use semnal_core::endpoint_url::{EndpointUrl, Host, UrlDenied};
+use semnal_core::endpoint_url::{EndpointUrl, Host, UrlDenied, UrlRules};
 use semnal_core::id::{ApplicationId, EndpointId};
 use semnal_core::name::{Channel, EventTypeName, Uid};
 use semnal_core::retry::RetrySchedule;
@@ -57,7 +58,7 @@ impl EndpointFields {
         let types = ["filterTypes", "eventTypes"];
         let given = types.map(|name| fields.names(name, EVENT_TYPES_PER_ENDPOINT_MAX, EventTypeName::parse));
         EndpointFields {
-            url: fields.parsed("url", "invalid_url", |text| judge_url(text, api)),
+            url: fields.parsed("url", "invalid_url", |text| judge_url(text, &api.url_rules, &api.policy)),
             uid: fields.parsed("uid", "invalid_name", Uid::parse),
             description: fields.text("description", 0..=DESCRIPTION_CHARACTERS_MAX),
             event_types: fields.either(types, given),
@@ -257,8 +258,11 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], ApiError> {
 }
 
 /// Passes a URL through the gate, and its address through the policy when the host is one.
-pub(in crate::api) fn judge_url(text: &str, api: &ApiState) -> Result<String, String> {
-    let url = EndpointUrl::parse(text, &api.url_rules).map_err(|denied| match denied {
+///
+/// # Errors
+/// With what is wrong and what to do about it.
+pub(crate) fn judge_url(text: &str, rules: &UrlRules, policy: &AddressPolicy) -> Result<String, String> {
+    let url = EndpointUrl::parse(text, rules).map_err(|denied| match denied {
         // Said without the words for what was found, so that no answer and no log looks like one that has it.
         UrlDenied::Userinfo => {
             "the URL has credentials before \"@\": send them in a custom header instead".to_owned()
@@ -270,6 +274,6 @@ pub(in crate::api) fn judge_url(text: &str, api: &ApiState) -> Result<String, St
         Host::Ipv6(ip) => SocketAddr::new((*ip).into(), url.port()),
         Host::Name(_) => return Ok(url.as_str().to_owned()),
     };
-    api.policy.judge(address).map_err(|denied| denied.to_string())?;
+    policy.judge(address).map_err(|denied| denied.to_string())?;
     Ok(url.as_str().to_owned())
 }
