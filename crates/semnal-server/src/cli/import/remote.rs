@@ -4,6 +4,7 @@
 //! secret goes where it was meant to go, or nowhere.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,6 +123,14 @@ impl Network {
             return Err(bad());
         }
         let directory = uri.path().trim_end_matches('/');
+        let literal = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let is_here = literal.eq_ignore_ascii_case("localhost")
+            || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        if !https && !is_here {
+            return Err(format!(
+                "{url:?} would send the secret unencrypted; give an https address (http is for this machine alone)"
+            ));
+        }
         // Whoever copies the API's address from the settings means the network.
         let directory = directory.strip_suffix("/wp-json").unwrap_or(directory).to_owned();
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
@@ -199,6 +208,11 @@ mod tests {
         check("http://127.0.0.1:8000/sub/", false, "127.0.0.1", 8_000, "/sub");
         check("https://network.example/wp-json", true, "network.example", 443, "");
         check("https://[::1]:8443/", true, "[::1]", 8_443, "");
+        check("http://localhost/", false, "localhost", 80, "");
+        check("http://[::1]:8000/", false, "[::1]", 8_000, "");
+        for open in ["http://network.example/", "http://192.0.2.1/", "http://127.0.0.1.example/"] {
+            assert!(Network::parse(open).unwrap_err().contains("unencrypted"), "{open}");
+        }
         for wrong in ["network.example", "ftp://a", "https://", "https://a?b", "https://u:p@a", ""] {
             assert!(Network::parse(wrong).is_err(), "{wrong}");
         }
