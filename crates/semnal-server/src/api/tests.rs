@@ -287,7 +287,7 @@ impl World {
     }
 
     /// Sends over the control socket.
-    pub(super) async fn control(&self, method: &str, path: &str, body: Option<Value>) -> Answered {
+    pub(crate) async fn control(&self, method: &str, path: &str, body: Option<Value>) -> Answered {
         send(&self.control, request(method, path, None, body)).await
     }
 

@@ -21,6 +21,7 @@ use super::parts::{Badge, Tone, When};
 use super::problem::Problem;
 use super::viewer::Viewer;
 use crate::api::{ApiError, control};
+use crate::ultimate_multisite::keys as integration_keys;
 
 /// How long a new key may live: the word in the form, and for the key.
 const LIVES: [&str; 4] = ["30d", "90d", "365d", ""];
@@ -153,7 +154,11 @@ fn keys(page: &Page, viewer: &Viewer, configuration: &Configuration) -> Vec<KeyR
             id: page.console.api.store.ids().encode(IdKind::ApiKey, 0, it.id.0),
             name: it.name.clone(),
             hint: format!("{}…", it.hint),
-            scopes: if scopes.is_empty() { page.t("settings-scope-all") } else { scopes.join(", ") },
+            scopes: match integration_keys::word(&it.opens) {
+                Some(integration) => integration.to_owned(),
+                None if scopes.is_empty() => page.t("settings-scope-all"),
+                None => scopes.join(", "),
+            },
             state,
             created: page.when(it.created_at),
             ends: it.expires_at.map(|at| page.when(at)),

@@ -120,6 +120,17 @@ async fn a_key_is_shown_once_works_and_is_revoked() {
 }
 
 #[tokio::test]
+async fn a_key_of_another_system_is_not_said_to_open_everything() {
+    let mut browser = signed_up().await;
+    let body = json!({ "name": "network", "integration": "ultimate-multisite", "app": "shop" });
+    browser.world.control("POST", "/control/keys", Some(body)).await.expect(201);
+    let page = browser.get("/settings").await.body;
+    let (_, row) = page.split_once("network").expect("its row");
+    let (row, _) = row.split_once("</tr>").unwrap();
+    assert!(row.contains("<span>ultimate-multisite</span>"), "{row}");
+}
+
+#[tokio::test]
 async fn a_portal_reads_the_catalogue_and_changes_nothing_of_the_organisation() {
     let mut browser = signed_up().await;
     for (name, flags) in [("order.paid", json!([])), ("order.secret", json!(["beta"]))] {
