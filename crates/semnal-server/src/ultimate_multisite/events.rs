@@ -93,10 +93,10 @@ fn out<'a>(it: &'a Message, payload: &'a RawValue, about: &'a About) -> EventOut
     }
 }
 
-/// Returns the payload of a message as it was accepted.
+/// Returns the payload of a message as it was accepted, or what stands for one that is gone.
 fn payload_of(it: &Message) -> &RawValue {
     let none = || serde_json::from_str("{}").expect("an empty object is JSON");
-    serde_json::from_slice(it.payload.as_ref()).unwrap_or_else(|_| none())
+    messages::payload(it, true).unwrap_or_else(none)
 }
 
 /// `GET /event`: newest first. `slug` limits it to one kind.

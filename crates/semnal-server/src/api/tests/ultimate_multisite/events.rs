@@ -169,3 +169,15 @@ async fn a_strict_server_and_an_enforced_schema_refuse_with_400() {
     refused(it.post("/event", event(json!({}))).await, 400, "rest_validation");
     it.post("/event", event(json!({"payload": {"payment_id": 1}}))).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_event_whose_payload_was_expunged_says_so() {
+    let it = Face::new().await;
+    it.post("/event", event(json!({}))).await.expect(200);
+    let sent = it.world.get("/api/v1/app/acme/msg").await.expect(200);
+    let id = sent["data"][0]["id"].as_str().unwrap();
+    let path = format!("/api/v1/app/acme/msg/{id}/content");
+    it.world.delete(&path).await.expect(204);
+    let list = it.get("/event").await.expect(200);
+    assert_eq!(list[0]["payload"], json!({"expired": true}));
+}
