@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
+use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -71,6 +73,15 @@ pub(crate) async fn read(
         }
     }
     Ok(if more.is_empty() { first } else { more.freeze() })
+}
+
+/// Answers instead of serving, and closes the connection when the rest of the body was not read.
+pub(crate) fn refuse(refusal: impl IntoResponse, drained: Drained) -> Response {
+    let mut response = refusal.into_response();
+    if drained == Drained::Abandoned {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Reads a body away, within limits.

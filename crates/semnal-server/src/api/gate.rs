@@ -9,8 +9,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use axum::response::Response;
 
 use super::auth::{self, Trust};
 use super::body::{self, Drained, RequestBody};
@@ -34,7 +33,7 @@ async fn admit(gate: &Gate, mut request: Request, next: Next) -> Response {
     let mut incoming = std::mem::replace(request.body_mut(), Body::empty());
     match admitted(&gate.api, gate.trust, &mut request, &mut incoming).await {
         Ok(()) => next.run(request).await,
-        Err((error, drained)) => refuse(error, drained),
+        Err((error, drained)) => body::refuse(error, drained),
     }
 }
 
@@ -58,12 +57,4 @@ async fn admitted(
     let bytes = body::read(incoming, limits.body_bytes_max, limits.body_read_timeout).await?;
     request.extensions_mut().insert(RequestBody(bytes));
     Ok(())
-}
-
-fn refuse(error: ApiError, drained: Drained) -> Response {
-    let mut response = error.into_response();
-    if drained == Drained::Abandoned {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }

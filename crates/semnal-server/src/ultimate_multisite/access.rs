@@ -9,12 +9,12 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, Uri, header};
 use semnal_core::application::{ApiKey, Application, Opens};
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{ApplicationId, OrganisationId};
@@ -70,17 +70,8 @@ pub(super) async fn pass(State(api): State<Arc<ApiState>>, mut request: Request,
     let mut incoming = std::mem::replace(request.body_mut(), Body::empty());
     match admit(&api, &mut request, &mut incoming).await {
         Ok(()) => next.run(request).await,
-        Err((refusal, drained)) => refuse(refusal, drained),
+        Err((refusal, drained)) => body::refuse(refusal, drained),
     }
-}
-
-/// Answers, and closes the connection when the rest of the body was not read.
-pub(super) fn refuse(refusal: Refusal, drained: Drained) -> Response {
-    let mut response = refusal.into_response();
-    if drained == Drained::Abandoned {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 async fn admit(api: &ApiState, request: &mut Request, incoming: &mut Body) -> Result<(), (Refusal, Drained)> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use semnal_core::application::{EventType, Opens};
 use semnal_core::id::{Key, MessageId};
 use semnal_core::name::{Channel, EventTypeName};
@@ -25,7 +25,7 @@ use super::events::{self, Fired, NewEvent};
 use super::flat::VERSION_KEY;
 use crate::api::ApiState;
 use crate::api::answer::Answer;
-use crate::api::body::{self, Drained};
+use crate::api::body;
 use crate::api::error::{ApiError, excerpt};
 use crate::api::message_in::is_payload;
 use crate::api::messages;
@@ -54,7 +54,7 @@ pub(super) async fn receive(
     let mut incoming = request.into_body();
     let named = path.ok().and_then(|Path((token, event))| Some((open(&api, &token)?, event)));
     let Some((source, event)) = named else {
-        return refuse(unknown(), body::drain(&mut incoming).await);
+        return body::refuse(unknown(), body::drain(&mut incoming).await);
     };
     let limits = &api.limits;
     match body::read(&mut incoming, limits.body_bytes_max, limits.body_read_timeout).await {
@@ -62,16 +62,8 @@ pub(super) async fn receive(
             Ok(answer) => answer.into_response(),
             Err(error) => error.into_response(),
         },
-        Err((error, drained)) => refuse(error, drained),
+        Err((error, drained)) => body::refuse(error, drained),
     }
-}
-
-fn refuse(error: ApiError, drained: Drained) -> Response {
-    let mut response = error.into_response();
-    if drained == Drained::Abandoned {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 /// Answers to any other method.
