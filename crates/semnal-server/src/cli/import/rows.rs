@@ -1,6 +1,8 @@
 //! From the columns of an original's webhook to a row of the import. REST gives numbers as numbers or as text, a dump
 //! gives text; both are read.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::ultimate_multisite::import::{Fate, Imported, Row};
@@ -11,6 +13,8 @@ pub(super) struct Parsed {
     pub(super) rows: Vec<Row>,
     /// Rows without a number that can be kept.
     pub(super) broken: Vec<Imported>,
+    /// The numbers of the rows.
+    numbers: HashSet<u32>,
 }
 
 impl Parsed {
@@ -32,7 +36,7 @@ impl Parsed {
             });
             return;
         };
-        if self.rows.iter().any(|row| row.id == id) {
+        if !self.numbers.insert(id) {
             return;
         }
         self.rows.push(Row {
