@@ -281,8 +281,8 @@ create table payload_expiry (
 ) strict, without rowid;
 ";
 
-/// Version 8. The numbered lists of webhooks, and keys that open one application for another system. An entry without an endpoint is
-/// one that is gone, or keeps the greatest number from being given out again.
+/// Version 8. The numbered lists of webhooks, and keys that open one application for another system. An entry without an
+/// endpoint is one that is gone, or keeps the greatest number from being given out again.
 const INTEGRATION: &str = "
 create table integration (
     application integer not null,
