@@ -29,7 +29,7 @@ test("the form looks right everywhere, with every event under it", async () => {
   assert.match(await page.innerText("#preview"), /payment_reference_code/);
   await page.click("#offer-customer_created summary");
   await page.click("#offer-customer_created .offer-body details summary");
-  await page.click(".more > summary");
+  await page.click(".folded > summary");
   await check(page, "webhook-new-open-ro");
   await page.context().close();
 });
@@ -80,7 +80,7 @@ test("what is wrong is said on top and at the field, and what was typed stays", 
     const page = await site.visit("/webhooks/new", { lang, cookies });
     await page.fill("#name", "Greșit");
     await page.locator("#url").fill("http://");
-    await page.click(".more > summary");
+    await page.click(".folded > summary");
     await page.fill("#rate", "mult");
     await page.locator("#webhook-form").evaluate((form) => { form.noValidate = true; });
     await page.click("#webhook-form .buttons .primary");
