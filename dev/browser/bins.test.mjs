@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { Site, check, everyWay } from "./console.mjs";
+import { Site, arrived, check, everyWay } from "./console.mjs";
 
 const TABS = ["tree", "pretty", "raw", "hex", "form", "headers", "query"];
 let site;
@@ -146,7 +146,7 @@ test("search, deleting, emptying, renaming and deleting a bin say what they did"
   await check(page, "bin-no-match");
   await page.goto(`/bins/${bin.id}/requests/2`);
   await page.click(".inbox-item .button.danger");
-  await page.waitForSelector(".flash.good");
+  await arrived(page, ".flash.good");
   assert.equal(await page.locator(".requests li").count(), 2);
   await page.goto(`/bins/${bin.id}/edit`);
   await check(page, "bin-edit");
@@ -248,7 +248,7 @@ test("what a bin answers is refused as the API refuses it, with every value kept
   await page.fill("#delay_ms", "mult");
   await page.selectOption("#fault", "status");
   await page.click("main button.primary");
-  await page.waitForSelector("#error-summary");
+  await arrived(page, "#error-summary");
   assert.equal(await page.locator("#error-summary li").count(), 4);
   assert.equal(await page.inputValue("#headers"), "Set-Cookie: a=b");
   await check(page, "bin-response-refused-ro");

@@ -154,6 +154,12 @@ export class Site {
   }
 }
 
+/** Waits for a page that has this, to its last line: what is counted before that may be a part of it. */
+export async function arrived(page, selector) {
+  await page.waitForSelector(selector);
+  await page.waitForLoadState();
+}
+
 /** Every rule that the pages keep. */
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /** The only rule whose verdict the theme can change. */
@@ -161,11 +167,13 @@ const CONTRAST = { type: "rule", values: ["color-contrast"] };
 
 /** What no page may have, and its picture. */
 export async function check(page, name) {
-  await look(page, name);
+  await picture(page, name);
   await checkAxe(page, name, RULES);
 }
 
-async function look(page, name) {
+/** Looks a page over without the rules of axe, and saves its picture. */
+export async function picture(page, name) {
+  await page.waitForLoadState();
   assert.deepEqual(page.problems, [], `${name}: the browser complains`);
   const found = await page.evaluate(lookOver);
   assert.deepEqual(found, [], `${name}: ${JSON.stringify(found)}`);
@@ -225,9 +233,9 @@ export async function everyWay(site, where, name, cookies = []) {
     for (const [, width, theme] of WAYS.filter((it) => it[0] === lang)) {
       await page.setViewportSize(viewport(width));
       await page.emulateMedia({ colorScheme: theme });
-      const picture = `${name}-${lang}-${theme}-${width}`;
-      await look(page, picture);
-      await checkAxe(page, picture, theme === "light" ? RULES : CONTRAST);
+      const way = `${name}-${lang}-${theme}-${width}`;
+      await picture(page, way);
+      await checkAxe(page, way, theme === "light" ? RULES : CONTRAST);
     }
     await page.context().close();
   }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { NAME, PASSWORD, Site, check, command, everyWay } from "./console.mjs";
+import { NAME, PASSWORD, Site, arrived, check, command, everyWay } from "./console.mjs";
 
 let site;
 let cookies;
@@ -27,7 +27,7 @@ test("a short password is refused with what was typed kept, and the summary has 
   await page.fill("#name", NAME);
   await page.fill("#password", "scurtă");
   await page.click("main button[type=submit]");
-  await page.waitForSelector("#error-summary");
+  await arrived(page, "#error-summary");
   assert.equal(await page.inputValue("#name"), NAME);
   assert.equal(await page.inputValue("#password"), "");
   assert.equal(await page.evaluate(() => document.activeElement.id), "error-summary");
@@ -77,7 +77,7 @@ test("a person logs in by keyboard only, in Romanian", async () => {
   await page.keyboard.press("Tab");
   await page.keyboard.type("nu este parola mea");
   await page.keyboard.press("Enter");
-  await page.waitForSelector("#error-summary");
+  await arrived(page, "#error-summary");
   await page.focus("#password");
   await page.keyboard.type(PASSWORD);
   await page.keyboard.press("Enter");

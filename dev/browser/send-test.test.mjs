@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { Site, check, everyWay } from "./console.mjs";
+import { Site, arrived, check, everyWay } from "./console.mjs";
 import { Receivers } from "./receivers.mjs";
 
 const APPLICATION = "/api/v1/app/default";
@@ -106,7 +106,7 @@ test("what is no JSON is refused with line and column, and what was typed stays"
     const page = await site.visit(`/webhooks/${id}/test`, { lang, cookies });
     await page.fill("#payload", '{\n  "a": 1,\n}');
     await page.click("#send");
-    await page.waitForSelector("#error-summary");
+    await arrived(page, "#error-summary");
     assert.match(await page.innerText("#error-summary"), words);
     assert.equal(await page.inputValue("#payload"), '{\n  "a": 1,\n}');
     assert.equal(await page.evaluate(() => document.activeElement.id), "error-summary");

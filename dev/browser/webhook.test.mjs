@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Site, check, everyWay } from "./console.mjs";
+import { Site, arrived, check, everyWay } from "./console.mjs";
 import { Receivers } from "./receivers.mjs";
 
 const APPLICATION = "/api/v1/app/default";
@@ -84,7 +84,7 @@ test("what is wrong is said on top and at the field, and what was typed stays", 
     await page.fill("#rate", "mult");
     await page.locator("#webhook-form").evaluate((form) => { form.noValidate = true; });
     await page.click("#webhook-form .buttons .primary");
-    await page.waitForSelector("#error-summary");
+    await arrived(page, "#error-summary");
     assert.match(await page.innerText("#error-summary h2"), words);
     assert.equal(await page.inputValue("#name"), "Greșit");
     assert.equal(await page.inputValue("#rate"), "mult");
@@ -161,6 +161,7 @@ test("300 webhooks are found, sorted, paged, and changed together", async () => 
   assert.match(await plain.innerText("h1"), /Ștergi 3 webhook-uri/);
   await check(plain, "webhooks-delete-several-ro");
   await plain.click("main .danger");
+  await arrived(plain, "tr[data-row]");
   assert.equal(await plain.locator("tr[data-row]").count(), 22);
   await plain.context().close();
 });

@@ -221,3 +221,6 @@ bin-fault-drip = The answer comes byte by byte
 bin-fault-reset = The connection is reset
 bin-fault-percent = In how many of 100 requests
 bin-fault-with = The other status
+
+bin-lead = Open in bin
+bin-lead-request = See the captured request

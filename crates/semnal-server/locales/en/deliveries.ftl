@@ -57,7 +57,6 @@ delivery-curl = Copy as cURL
 delivery-curl-text = Signed at this moment. Receivers that check the time accept it for five minutes.
 delivery-curl-unsigned = Without a signature: your access does not include the webhook's secret.
 delivery-curl-left-out = Left out because they are secret: { $names }
-delivery-open-bin = Open in bin
 delivery-what-to-do = What to do:
 delivery-way = Timeline
 delivery-earlier = { $count ->

@@ -234,3 +234,6 @@ bin-fault-drip = Răspunsul vine octet cu octet
 bin-fault-reset = Conexiunea se întrerupe
 bin-fault-percent = În câte din 100 de cereri
 bin-fault-with = Cealaltă stare
+
+bin-lead = Deschide în coș
+bin-lead-request = Vezi cererea prinsă

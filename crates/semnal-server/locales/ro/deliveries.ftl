@@ -60,7 +60,6 @@ delivery-curl = Copiază ca cURL
 delivery-curl-text = Semnat în acest moment. Destinațiile care verifică ora îl acceptă cinci minute.
 delivery-curl-unsigned = Fără semnătură: accesul tău nu cuprinde secretul webhook-ului.
 delivery-curl-left-out = Lăsate deoparte pentru că sunt secrete: { $names }
-delivery-open-bin = Deschide în coș
 delivery-what-to-do = Ce e de făcut:
 delivery-way = Cronologie
 delivery-earlier = { $count ->

@@ -6,6 +6,7 @@
 mod answer;
 mod compare;
 mod inbox;
+pub(super) mod leads;
 mod live;
 mod manage;
 mod reading;

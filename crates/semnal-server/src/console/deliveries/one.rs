@@ -23,6 +23,7 @@ use super::attempt::{AttemptView, Tab};
 use super::find::Item;
 use super::state;
 use crate::api::bash_quoted;
+use crate::console::bins::leads::{self, Lead};
 use crate::console::causes::{Explained, explain};
 use crate::console::flash::Flash;
 use crate::console::form::Form;
@@ -51,8 +52,8 @@ struct OneView {
     trouble: Option<Explained>,
     can_resend: bool,
     is_waiting: bool,
-    /// The bins' page, when the webhook's URL is that of a bin of this server.
-    bin: String,
+    /// The request that a bin of this server caught, when the webhook's URL is that of one.
+    lead: Option<Lead>,
 }
 
 /// What every page about a delivery says on top.
@@ -174,7 +175,7 @@ pub(in crate::console) async fn show(
         trouble: trouble.map(|it| explain(&it.end, &page.texts)),
         can_resend: viewer.can(Capability::CreateAttempts) && found.endpoint.is_some(),
         is_waiting: !found.delivery.state.is_decided(),
-        bin: if viewer.is_portal() { String::new() } else { bin(&page, &head.url) },
+        lead: leads::lead(&page, &viewer, &head.url, found.message.id).await?,
         attempt,
         tabs,
         head,
@@ -198,14 +199,6 @@ fn head(page: &Page, found: &Found) -> Head {
         message,
         endpoint,
     }
-}
-
-/// Returns the page of the bin whose URL this is.
-fn bin(page: &Page, url: &str) -> String {
-    let Ok(bins) = &page.console.api.bins else { return String::new() };
-    let rest = url.strip_prefix(&bins.base_url).and_then(|rest| rest.strip_prefix('/'));
-    let name = rest.map_or("", |it| it.split(['/', '?', '#']).next().unwrap_or_default());
-    if name.is_empty() { String::new() } else { format!("/bins/{name}") }
 }
 
 fn tabs(page: &Page, path: &str, number: u16, current: Tab) -> Vec<TabLink> {

@@ -23,6 +23,7 @@ use super::offer::pretty;
 use super::{name, public_id};
 use crate::api::ApiError;
 use crate::api::send_example::{self, ExampleIn, Sent, Target};
+use crate::console::bins::leads::{self, Lead};
 use crate::console::causes::explain;
 use crate::console::form::{FieldErrors, Form};
 use crate::console::language::Value;
@@ -75,6 +76,8 @@ struct Verdict {
     detail: String,
     at: When,
     delivery: String,
+    /// The request that a bin of this server caught.
+    lead: Option<Lead>,
     /// Name and value of the answer's headers.
     headers: Vec<(String, String)>,
     /// The answer's body, laid out when it is JSON.
@@ -101,7 +104,8 @@ pub(in crate::console) async fn show(signed: Signed, Path(id): Path<String>) -> 
         return view(&signed, it, event, payload, FieldErrors::default(), None);
     };
     let outcome = await_end(page, it, &message).await?;
-    let verdict = verdict(page, it, &id, &message, outcome.as_ref());
+    let lead = leads::lead(page, &signed.viewer, &it.url, message.id).await?;
+    let verdict = verdict(page, it, &id, &message, outcome.as_ref(), lead);
     let payload = pretty(&String::from_utf8_lossy(&message.payload));
     let event = message.event_type.to_string();
     view(&signed, it, event, payload, FieldErrors::default(), Some(verdict))
@@ -198,7 +202,14 @@ async fn await_end(page: &Page, it: &Endpoint, message: &Message) -> Result<Opti
     look().await
 }
 
-fn verdict(page: &Page, it: &Endpoint, id: &str, message: &Message, outcome: Option<&Outcome>) -> Verdict {
+fn verdict(
+    page: &Page,
+    it: &Endpoint,
+    id: &str,
+    message: &Message,
+    outcome: Option<&Outcome>,
+    lead: Option<Lead>,
+) -> Verdict {
     let message_id =
         page.console.api.store.ids().encode(IdKind::Message, message.application.partition(), message.id.0);
     let delivery = format!("/deliveries/{message_id}/{id}");
@@ -214,6 +225,7 @@ fn verdict(page: &Page, it: &Endpoint, id: &str, message: &Message, outcome: Opt
             detail: String::new(),
             at: page.when(message.id.0.time()),
             delivery,
+            lead,
             headers: Vec::new(),
             body: String::new(),
             is_cut: false,
@@ -239,6 +251,7 @@ fn verdict(page: &Page, it: &Endpoint, id: &str, message: &Message, outcome: Opt
         detail: told.detail,
         at: page.when(outcome.started_at),
         delivery,
+        lead,
         headers: outcome.response_headers.iter().map(header).collect(),
         body: pretty(&String::from_utf8_lossy(&outcome.response_body)),
         is_cut: outcome.response_truncated,
