@@ -53,7 +53,7 @@ class Keyboard extends Hands {
 
 const WORDS = {
   en: { add: "Add New Webhook", send: "Send Test Event", good: /^Delivered · 200 · [\d.,]+ ms$/, steps: "4 of 4 steps done" },
-  ro: { add: "Adaugă webhook", send: "Trimite eveniment de test", good: /^Livrat · 200 · [\d.,]+ ms$/, steps: "4 din 4 pași făcuți" },
+  ro: { add: "Adaugă webhook nou", send: "Trimite eveniment de test", good: /^Livrat · 200 · [\d.,]+ ms$/, steps: "4 pași din 4 făcuți" },
 };
 
 async function walk(hands, words, name) {

@@ -36,6 +36,7 @@ mod flash;
 mod form;
 mod gallery;
 mod ids;
+mod integrations;
 mod json_view;
 mod language;
 pub(crate) mod links;

@@ -61,3 +61,24 @@ dashboard-trouble = Webhooks that need a hand
 dashboard-no-trouble = None. Every webhook takes what it is sent.
 dashboard-empty = Nothing to show yet
 dashboard-empty-text = Add a webhook and send an event; the numbers follow by themselves.
+
+# Integrations: keys for other systems.
+integrations-title = Integrations
+integrations-text = Keys for systems that speak the way Ultimate Multisite does: Zapier, your scripts, and your network itself. Each opens one application.
+integrations-empty = No integrations yet
+integrations-empty-text = Create a key and a secret to connect Zapier, or an address to which your network posts its events.
+integrations-new = New integration
+integrations-name-hint = What uses it, such as Zapier or the network.
+integrations-kind = What for
+integrations-pair = Key and secret
+integrations-pair-text = For Zapier and for scripts that used Ultimate Multisite's REST API.
+integrations-source = Address for events
+integrations-source-text = For the webhooks of an Ultimate Multisite network, pointed here.
+integrations-opens-pair = Webhooks and events of { $application }
+integrations-opens-source = Takes events of { $application }
+integrations-pair-made = This is the new key with its secret. Copy both now: they are not shown again.
+integrations-source-made = This is the new address. Copy it now: it is not shown again.
+integrations-key = API Key
+integrations-secret = API Secret
+integrations-pair-next = In Zapier, connect Semnal with these three.
+integrations-source-next = In the network, add a webhook with this URL for each event, with the event's name in place of {"{event}"}, such as payment_received.

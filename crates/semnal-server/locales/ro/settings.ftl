@@ -65,3 +65,24 @@ dashboard-trouble = Webhook-uri care au nevoie de ajutor
 dashboard-no-trouble = Niciunul. Fiecare webhook preia ce i se trimite.
 dashboard-empty = Încă nimic de arătat
 dashboard-empty-text = Adaugă un webhook și trimite un eveniment; numerele vin de la sine.
+
+# Integrări: chei pentru alte sisteme.
+integrations-title = Integrări
+integrations-text = Chei pentru sisteme care vorbesc ca Ultimate Multisite: Zapier, scripturile tale și rețeaua însăși. Fiecare deschide o singură aplicație.
+integrations-empty = Nicio integrare încă
+integrations-empty-text = Creează o cheie și un secret ca să conectezi Zapier, sau o adresă la care rețeaua ta își trimite evenimentele.
+integrations-new = Integrare nouă
+integrations-name-hint = Cine o folosește, de exemplu Zapier sau rețeaua.
+integrations-kind = La ce folosește
+integrations-pair = Cheie și secret
+integrations-pair-text = Pentru Zapier și pentru scripturi care foloseau API-ul REST al Ultimate Multisite.
+integrations-source = Adresă pentru evenimente
+integrations-source-text = Pentru webhook-urile unei rețele Ultimate Multisite, îndreptate aici.
+integrations-opens-pair = Webhook-uri și evenimente din { $application }
+integrations-opens-source = Primește evenimente pentru { $application }
+integrations-pair-made = Aceasta este cheia nouă, cu secretul ei. Copiază-le acum: nu se mai arată.
+integrations-source-made = Aceasta este adresa nouă. Copiaz-o acum: nu se mai arată.
+integrations-key = Cheie API
+integrations-secret = Secret API
+integrations-pair-next = În Zapier, conectează Semnal cu acestea trei.
+integrations-source-next = În rețea, adaugă pentru fiecare eveniment un webhook cu acest URL, cu numele evenimentului în locul lui {"{event}"}, de exemplu payment_received.

@@ -88,9 +88,17 @@ pub(crate) async fn create_key(
     scopes: &[String],
     expires: Option<&str>,
 ) -> Result<Value, ApiError> {
+    create_key_in(store, now, default_organisation(store)?, name, scopes, expires).await
+}
+
+/// Returns the organisation that whoever is on the machine means.
+///
+/// # Errors
+/// [`ApiError::Unavailable`] before there is one.
+pub(crate) fn default_organisation(store: &Store) -> Result<OrganisationId, ApiError> {
     let configuration = store.configuration();
-    let organisation = configuration.organisation_by_name(DEFAULT_ORGANISATION).map(|it| it.id);
-    create_key_in(store, now, organisation.ok_or(ApiError::Unavailable)?, name, scopes, expires).await
+    let found = configuration.organisation_by_name(DEFAULT_ORGANISATION).map(|it| it.id);
+    found.ok_or(ApiError::Unavailable)
 }
 
 /// The same for any organisation.
@@ -220,6 +228,7 @@ pub(super) async fn post_key(
             &api.store,
             api.now(),
             &api.public_url,
+            default_organisation(&api.store)?,
             &name,
             expires.as_deref(),
             asked,

@@ -135,7 +135,13 @@ async fn offline(context: &Context, command: &KeysCommand) -> Result<Result<Valu
                 brought: key.clone().zip(secret.clone()),
             };
             let url = public_url(context);
-            integration_keys::create(&store, now, &url, name, expires.as_deref(), asked).await
+            match control::default_organisation(&store) {
+                Ok(organisation) => {
+                    let expires = expires.as_deref();
+                    integration_keys::create(&store, now, &url, organisation, name, expires, asked).await
+                }
+                Err(error) => Err(error),
+            }
         }
         KeysCommand::List => Ok(control::list_keys(&store, now)),
         KeysCommand::Revoke { id } => control::revoke_key(&store, now, id).await,

@@ -1,4 +1,5 @@
-//! `/settings`: API keys of the organisation, how the console looks, and what the server is.
+//! `/settings`: API keys of the organisation, how the console looks, and what the server is. Keys of other systems are in
+//! [`super::integrations`].
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
-use semnal_core::application::{ApiKey, Scope};
+use semnal_core::application::{ApiKey, Opens, Scope};
 use semnal_core::configuration::Configuration;
 use semnal_core::id::{ApiKeyId, IdKind};
 use semnal_core::retry::RetrySchedule;
@@ -16,12 +17,12 @@ use semnal_core::retry::RetrySchedule;
 use super::Console;
 use super::flash::Flash;
 use super::form::{FieldErrors, Form};
+use super::integrations;
 use super::page::{Page, Signed};
 use super::parts::{Badge, Tone, When};
 use super::problem::Problem;
 use super::viewer::Viewer;
 use crate::api::{ApiError, control};
-use crate::ultimate_multisite::keys as integration_keys;
 
 /// How long a new key may live: the word in the form, and for the key.
 const LIVES: [&str; 4] = ["30d", "90d", "365d", ""];
@@ -34,6 +35,8 @@ const FILES_MAX: usize = 10_000;
 struct SettingsView {
     page: Page,
     keys: Vec<KeyRow>,
+    opens_label: String,
+    empty: (String, String),
     /// The whole text of a key that was just made; it is shown this once.
     made: String,
     name: String,
@@ -49,16 +52,16 @@ struct SettingsView {
     public_url: String,
 }
 
-/// One API key.
-struct KeyRow {
-    id: String,
-    name: String,
-    hint: String,
-    scopes: String,
-    state: Badge,
-    created: When,
-    ends: Option<When>,
-    is_valid: bool,
+/// One key, as a table shows it.
+pub(super) struct KeyRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) hint: String,
+    pub(super) opens: String,
+    pub(super) state: Badge,
+    pub(super) created: When,
+    pub(super) ends: Option<When>,
+    pub(super) is_valid: bool,
 }
 
 /// The question before a key is revoked.
@@ -68,6 +71,8 @@ struct RevokeView {
     page: Page,
     id: String,
     name: String,
+    /// The page that lists the key.
+    back: &'static str,
 }
 
 /// Adds the pages of the settings.
@@ -75,6 +80,7 @@ pub(super) fn routes(pages: Router<Arc<Console>>) -> Router<Arc<Console>> {
     pages
         .route("/settings", get(show))
         .route("/settings/keys", get(show).post(create))
+        .route(integrations::PATH, get(integrations::show).post(integrations::create))
         .route("/settings/keys/{key}/revoke", get(ask_revoke).post(revoke))
 }
 
@@ -111,17 +117,14 @@ async fn answer(
         };
         (it.as_str(), label, asked.scopes.iter().any(|word| word == it.as_str()))
     };
-    let life = |it: &'static str| {
-        let days = it.trim_end_matches('d').parse::<u64>().ok();
-        let label = days.map_or_else(|| page.t("settings-never-ends"), |days| page.n("settings-days", days));
-        (it, label, asked.life == it)
-    };
     let view = SettingsView {
         keys: keys(page, viewer, &configuration),
+        opens_label: page.t("settings-scopes"),
+        empty: (page.t("settings-keys-empty"), page.t("settings-keys-empty-text")),
         made,
         name: asked.name.clone(),
         scopes: Scope::ALL.map(scope).into(),
-        lives: LIVES.map(life).into(),
+        lives: lives(page, &asked.life),
         errors,
         version: env!("CARGO_PKG_VERSION"),
         data_dir: facts.data_dir.display().to_string(),
@@ -139,9 +142,22 @@ async fn answer(
 }
 
 fn keys(page: &Page, viewer: &Viewer, configuration: &Configuration) -> Vec<KeyRow> {
-    let all: Vec<&Arc<ApiKey>> =
-        configuration.keys().filter(|it| it.organisation == viewer.organisation).collect();
-    let row = |it: &&Arc<ApiKey>| {
+    let opens = |it: &ApiKey| {
+        let scopes: Vec<&str> = it.scopes.iter().map(|scope| scope.as_str()).collect();
+        let words = if scopes.is_empty() { page.t("settings-scope-all") } else { scopes.join(", ") };
+        (it.opens == Opens::Api).then_some(words)
+    };
+    key_rows(page, viewer, configuration, opens)
+}
+
+/// Returns the keys of an organisation of which `opens` says what they open, newest first.
+pub(super) fn key_rows(
+    page: &Page,
+    viewer: &Viewer,
+    configuration: &Configuration,
+    opens: impl Fn(&ApiKey) -> Option<String>,
+) -> Vec<KeyRow> {
+    let row = |it: &Arc<ApiKey>| {
         let is_expired = it.expires_at.is_some_and(|at| at <= page.now);
         let badge = |tone, icon, word| Badge { tone, icon, word };
         let state = match (it.revoked_at, is_expired) {
@@ -149,23 +165,31 @@ fn keys(page: &Page, viewer: &Viewer, configuration: &Configuration) -> Vec<KeyR
             (None, true) => badge(Tone::Off, "clock", page.t("settings-key-expired")),
             (None, false) => badge(Tone::Good, "check", page.t("settings-key-valid")),
         };
-        let scopes: Vec<&str> = it.scopes.iter().map(|scope| scope.as_str()).collect();
-        KeyRow {
+        Some(KeyRow {
             id: page.console.api.store.ids().encode(IdKind::ApiKey, 0, it.id.0),
             name: it.name.clone(),
             hint: format!("{}…", it.hint),
-            scopes: match integration_keys::word(&it.opens) {
-                Some(integration) => integration.to_owned(),
-                None if scopes.is_empty() => page.t("settings-scope-all"),
-                None => scopes.join(", "),
-            },
+            opens: opens(it)?,
             state,
             created: page.when(it.created_at),
             ends: it.expires_at.map(|at| page.when(at)),
             is_valid: it.revoked_at.is_none() && !is_expired,
-        }
+        })
     };
-    all.iter().rev().map(row).collect()
+    let all = configuration.keys().filter(|it| it.organisation == viewer.organisation);
+    let mut rows: Vec<KeyRow> = all.filter_map(row).collect();
+    rows.reverse();
+    rows
+}
+
+/// Returns how long a new key may live: the word, what it says, and whether it is chosen.
+pub(super) fn lives(page: &Page, chosen: &str) -> Vec<(&'static str, String, bool)> {
+    let life = |it: &'static str| {
+        let days = it.trim_end_matches('d').parse::<u64>().ok();
+        let label = days.map_or_else(|| page.t("settings-never-ends"), |days| page.n("settings-days", days));
+        (it, label, chosen == it)
+    };
+    LIVES.map(life).into()
 }
 
 /// Adds up the files of the data directory. What cannot be read counts nothing.
@@ -230,16 +254,21 @@ fn find(signed: &Signed, id: &str) -> Result<Arc<ApiKey>, Problem> {
     found.filter(|it| it.organisation == signed.viewer.organisation).cloned().ok_or(Problem::NotFound)
 }
 
+/// Returns the page that lists a key.
+fn place(it: &ApiKey) -> &'static str {
+    if it.opens == Opens::Api { "/settings" } else { integrations::PATH }
+}
+
 /// `GET /settings/keys/{key}/revoke`: asks first.
 async fn ask_revoke(signed: Signed, Path(id): Path<String>) -> Result<Response, Problem> {
     let it = find(&signed, &id)?;
     let page = signed.page;
-    page.html(&RevokeView { name: it.name.clone(), id, page: page.clone() })
+    page.html(&RevokeView { name: it.name.clone(), id, back: place(&it), page: page.clone() })
 }
 
 /// `POST /settings/keys/{key}/revoke`
 async fn revoke(signed: Signed, Path(id): Path<String>, _: Form) -> Result<Response, Problem> {
     let it = find(&signed, &id)?;
     control::revoke_key(&signed.page.console.api.store, signed.page.now, &id).await?;
-    Ok(signed.page.redirect("/settings", &Flash::good("settings-key-was-revoked").about(&it.name)))
+    Ok(signed.page.redirect(place(&it), &Flash::good("settings-key-was-revoked").about(&it.name)))
 }

@@ -3,9 +3,9 @@
 //! Each opens one application. Only hashes are kept; the texts are in the one answer that shows them. A pair that the
 //! original made can be brought along, so that connections that were stored somewhere go on working.
 
-use semnal_core::application::{ApiKey, DEFAULT_APPLICATION, DEFAULT_ORGANISATION, Opens};
+use semnal_core::application::{ApiKey, DEFAULT_APPLICATION, Opens};
 use semnal_core::configuration::Configuration;
-use semnal_core::id::ApiKeyId;
+use semnal_core::id::{ApiKeyId, OrganisationId};
 use semnal_core::time::UnixMillis;
 use semnal_store::store::Store;
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ pub(crate) async fn create(
     store: &Store,
     now: UnixMillis,
     public_url: &str,
+    organisation: OrganisationId,
     name: &str,
     expires: Option<&str>,
     asked: Asked,
@@ -105,9 +106,7 @@ pub(crate) async fn create(
     let hint = key.chars().take(HINT_CHARACTERS).collect();
     let (id, name, ids) = (ApiKeyId(store.next_key()), name.to_owned(), store.ids().clone());
     control::change(store, move |configuration: &Configuration| {
-        let default =
-            configuration.organisation_by_name(DEFAULT_ORGANISATION).ok_or(ApiError::Unavailable)?;
-        let found = find::application(configuration, &ids, default.id, &application)?;
+        let found = find::application(configuration, &ids, organisation, &application)?;
         if found.is_operational() {
             return Err(ApiError::not_found("application", &application));
         }
@@ -118,7 +117,7 @@ pub(crate) async fn create(
         let application = found.id;
         let it = ApiKey {
             id,
-            organisation: default.id,
+            organisation,
             name,
             digest,
             hint,

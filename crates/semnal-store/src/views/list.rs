@@ -200,9 +200,12 @@ const MESSAGES_OLDER: &str = "select key, event_type, channels from message
     where application = ?1 and key > ?2 and key < ?3 order by key desc";
 const MESSAGES_NEWER: &str = "select key, event_type, channels from message
     where application = ?1 and key > ?2 and key < ?3 order by key";
-const MESSAGES_OF_TYPE_OLDER: &str = "select key, event_type, channels from message
+// Left alone, the planner would go through every message of the application.
+const MESSAGES_OF_TYPE_OLDER: &str =
+    "select key, event_type, channels from message indexed by message_by_type
     where application = ?1 and event_type = ?4 and key > ?2 and key < ?3 order by key desc";
-const MESSAGES_OF_TYPE_NEWER: &str = "select key, event_type, channels from message
+const MESSAGES_OF_TYPE_NEWER: &str =
+    "select key, event_type, channels from message indexed by message_by_type
     where application = ?1 and event_type = ?4 and key > ?2 and key < ?3 order by key";
 
 fn messages_of_day(

@@ -1,7 +1,7 @@
 //! Counts: from the roll-ups for whole minutes, from the rows for the rest, so that they equal a recount to the
 //! millisecond.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 use semnal_core::id::{ApplicationId, EndpointId, Key};
 use semnal_core::name::EventTypeName;
 use semnal_core::time::UnixMillis;
@@ -68,32 +68,34 @@ impl Totals {
     }
 }
 
-/// A time split into the whole minutes in its middle and what is left at both ends.
+/// A stretch of keys, the first inclusive and the last exclusive, split into the whole minutes in its middle and what is
+/// left at both ends.
+#[derive(Debug, PartialEq, Eq)]
 struct Split {
     /// From the first minute to the one after the last.
     minutes: (i64, i64),
-    /// Stretches of milliseconds, both ends inclusive; empty ones are reversed.
-    edges: [(UnixMillis, UnixMillis); 2],
+    /// What is left, each within one minute.
+    edges: Vec<(Key, Key)>,
 }
 
-fn split(first: UnixMillis, last: UnixMillis) -> Split {
-    let from = minute(UnixMillis(first.0.saturating_add(59_999)));
-    let to = minute(UnixMillis(last.0.saturating_add(1)));
-    if from >= to {
-        return Split { minutes: (0, 0), edges: [(first, last), (UnixMillis(0), UnixMillis(-1))] };
+fn split(low: Key, high: Key) -> Split {
+    if low >= high {
+        return Split { minutes: (0, 0), edges: Vec::new() };
     }
-    let head = (first, UnixMillis(minute_start(from).0 - 1));
-    Split { minutes: (from, to), edges: [head, (minute_start(to), last)] }
+    let (first, last) = (minute(low.time()), minute(high.time()));
+    if first == last {
+        return Split { minutes: (0, 0), edges: vec![(low, high)] };
+    }
+    let is_whole = low == start(first);
+    let from = if is_whole { first } else { first + 1 };
+    let head = (!is_whole).then(|| (low, start(from)));
+    let tail = (start(last) < high).then(|| (start(last), high));
+    Split { minutes: (from, last), edges: head.into_iter().chain(tail).collect() }
 }
 
-/// Returns from when on a time is to be counted when messages before a key are gone, and the keys before that which are
-/// left of the millisecond in which they end.
-fn kept(from: Key, first: UnixMillis, last: UnixMillis) -> (UnixMillis, Option<(Key, Key)>) {
-    if from <= Key::first_at(first) {
-        return (first, None);
-    }
-    let next = UnixMillis(from.time().0 + 1);
-    (next, (from.time() <= last).then(|| (from, Key::first_at(next))))
+/// Returns the first key that a minute can have.
+fn start(minute: i64) -> Key {
+    Key::first_at(minute_start(minute))
 }
 
 /// Counts the deliveries of an endpoint by state, of messages accepted within a time, both ends inclusive.
@@ -105,51 +107,83 @@ pub(crate) fn counts(
     last: UnixMillis,
 ) -> Result<Counts, StoreError> {
     let mut counts = Counts::default();
-    let (first, partly_gone) = kept(kept_from(journal)?, first, last);
-    let Split { minutes: (from, to), edges } = split(first, last);
-    let edges = edges.into_iter().filter(|(first, last)| first <= last);
-    let edges = edges.map(|(first, last)| (Key::first_at(first), Key::first_at(UnixMillis(last.0 + 1))));
-    let edges: Vec<(Key, Key)> = edges.chain(partly_gone).collect();
-    let rolled_up = "select state, count from delivery_minute
-        where endpoint = ?1 and minute >= ?2 and minute < ?3";
-    let rows = "select state, count(*) from delivery
-        where endpoint = ?1 and message >= ?2 and message < ?3 group by state";
+    let low = Key::first_at(first).max(kept_from(journal)?);
+    let Split { minutes, edges } = split(low, Key::first_at(UnixMillis(last.0.saturating_add(1))));
     for day in reader.days(Day::of(first), Day::of(last)) {
         reader.with(day, |connection| {
-            let mut take = |sql: &str, low: i64, high: i64| -> Result<(), StoreError> {
-                let mut statement = connection.prepare_cached(sql)?;
-                let mut rows = statement.query(params![endpoint.0.0, low, high])?;
-                while let Some(row) = rows.next()? {
-                    counts.add(State::of_code(row.get(0)?).unwrap_or(State::Pending), row.get(1)?);
-                }
-                Ok(())
-            };
-            take(rolled_up, from, to)?;
-            for (low, high) in edges.iter().copied() {
-                let at = minute(low.time());
-                let is_whole = minute(Key(high.0 - 1).time()) == at
-                    && !outside(connection, endpoint, at, low.0, high.0)?;
-                if is_whole { take(rolled_up, at, at + 1)? } else { take(rows, low.0, high.0)? }
-            }
-            Ok(())
+            // Everything as of one moment, else a delivery that comes meanwhile is in one part and not in another.
+            let connection = &*connection.unchecked_transaction()?;
+            rolled_up(connection, endpoint, minutes, &mut counts)?;
+            edges.iter().try_for_each(|edge| count_edge(connection, endpoint, *edge, &mut counts))
         })?;
     }
     Ok(counts)
 }
 
-/// Tells whether a minute has deliveries of an endpoint outside a stretch of keys. That spares counting the rows of the
-/// current minute one by one, of which there are many.
-fn outside(
+/// Counts what lies within a part of one minute: the rows of that part, or the whole minute less the rows beside it,
+/// whichever is less to go through. Of the current minute there is nothing beside it.
+fn count_edge(
     connection: &Connection,
     endpoint: EndpointId,
-    minute: i64,
-    low: i64,
-    high: i64,
-) -> Result<bool, StoreError> {
-    let (start, end) = (Key::first_at(minute_start(minute)).0, Key::first_at(minute_start(minute + 1)).0);
-    let sql = "select exists (select 1 from delivery where endpoint = ?1 and message >= ?2 and message < ?3)
-        or exists (select 1 from delivery where endpoint = ?1 and message >= ?4 and message < ?5)";
-    let parameters = params![endpoint.0.0, start, low, high, end];
+    (low, high): (Key, Key),
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let at = minute(low.time());
+    let (first, end) = (start(at), start(at + 1));
+    let beside = [(first, low), (high, end)];
+    let mut is_empty = true;
+    for (low, high) in beside {
+        is_empty &= !has_rows(connection, endpoint, low, high)?;
+    }
+    if !is_empty && high.0 - low.0 < (end.0 - first.0) / 2 {
+        return rows(connection, endpoint, (low, high), |state, count| counts.add(state, count));
+    }
+    rolled_up(connection, endpoint, (at, at + 1), counts)?;
+    for stretch in beside.into_iter().filter(|_| !is_empty) {
+        rows(connection, endpoint, stretch, |state, count| counts.add(state, -count))?;
+    }
+    Ok(())
+}
+
+fn rolled_up(
+    connection: &Connection,
+    endpoint: EndpointId,
+    (from, to): (i64, i64),
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let sql = "select state, count from delivery_minute where endpoint = ?1 and minute >= ?2 and minute < ?3";
+    let add = |state, count| counts.add(state, count);
+    by_state(connection, sql, params![endpoint.0.0, from, to], add)
+}
+
+fn rows(
+    connection: &Connection,
+    endpoint: EndpointId,
+    (low, high): (Key, Key),
+    take: impl FnMut(State, i64),
+) -> Result<(), StoreError> {
+    let sql = "select state, count(*) from delivery
+        where endpoint = ?1 and message >= ?2 and message < ?3 group by state";
+    by_state(connection, sql, params![endpoint.0.0, low.0, high.0], take)
+}
+
+fn by_state(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    mut take: impl FnMut(State, i64),
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        take(State::of_code(row.get(0)?).unwrap_or(State::Pending), row.get(1)?);
+    }
+    Ok(())
+}
+
+fn has_rows(connection: &Connection, endpoint: EndpointId, low: Key, high: Key) -> Result<bool, StoreError> {
+    let sql = "select exists (select 1 from delivery where endpoint = ?1 and message >= ?2 and message < ?3)";
+    let parameters = params![endpoint.0.0, low.0, high.0];
     Ok(connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0))?)
 }
 
@@ -224,18 +258,22 @@ fn event_type(row: &Row<'_>) -> Result<EventTypeName, StoreError> {
 mod tests {
     use super::*;
 
-    fn check(first: i64, last: i64, minutes: (i64, i64), edges: [(i64, i64); 2]) {
-        let it = split(UnixMillis(first), UnixMillis(last));
-        assert_eq!(it.minutes, minutes);
-        assert_eq!(it.edges.map(|(first, last)| (first.0, last.0)), edges);
+    /// Keys from `low` to `high`, in milliseconds: the minutes, and what is left.
+    fn check(low: i64, high: i64, minutes: (i64, i64), edges: &[(i64, i64)]) {
+        let key = |at: i64| Key::first_at(UnixMillis(at));
+        let edges = edges.iter().map(|(low, high)| (key(*low), key(*high))).collect();
+        assert_eq!(split(key(low), key(high)), Split { minutes, edges }, "{low} to {high}");
     }
 
     #[test]
-    fn a_time_is_whole_minutes_with_what_is_left_at_both_ends() {
-        check(60_000, 179_999, (1, 3), [(60_000, 59_999), (180_000, 179_999)]);
-        check(59_999, 180_000, (1, 3), [(59_999, 59_999), (180_000, 180_000)]);
-        check(60_001, 119_998, (0, 0), [(60_001, 119_998), (0, -1)]);
-        check(60_001, 119_999, (0, 0), [(60_001, 119_999), (0, -1)]);
-        check(60_000, 119_999, (1, 2), [(60_000, 59_999), (120_000, 119_999)]);
+    fn a_stretch_is_whole_minutes_with_what_is_left_at_both_ends() {
+        check(60_000, 180_000, (1, 3), &[]);
+        check(59_999, 180_001, (1, 3), &[(59_999, 60_000), (180_000, 180_001)]);
+        check(60_001, 119_999, (0, 0), &[(60_001, 119_999)]);
+        check(60_001, 120_000, (2, 2), &[(60_001, 120_000)]);
+        check(60_001, 120_001, (2, 2), &[(60_001, 120_000), (120_000, 120_001)]);
+        check(60_000, 120_000, (1, 2), &[]);
+        check(60_000, 60_000, (0, 0), &[]);
+        check(60_001, 60_000, (0, 0), &[]);
     }
 }

@@ -27,7 +27,9 @@ pub(in crate::console) async fn lead(
         return Ok(None);
     };
     let Some(name) = bin_name(url, &of_server.base_url) else { return Ok(None) };
-    let Ok(state) = bins::find(api, of_server, View::whole(viewer.organisation), name) else { return Ok(None) };
+    let Ok(state) = bins::find(api, of_server, View::whole(viewer.organisation), name) else {
+        return Ok(None);
+    };
     let all = of_server.bins.of_message(viewer.organisation, message).await?;
     let bin = format!("/bins/{}", bins::public_id(api.store.ids(), state.bin.id));
     let caught = all.iter().find(|it| it.id.bin == state.bin.id);

@@ -124,10 +124,11 @@ async fn a_key_of_another_system_is_not_said_to_open_everything() {
     let mut browser = signed_up().await;
     let body = json!({ "name": "network", "integration": "ultimate-multisite", "app": "shop" });
     browser.world.control("POST", "/control/keys", Some(body)).await.expect(201);
-    let page = browser.get("/settings").await.body;
-    let (_, row) = page.split_once("network").expect("its row");
+    assert!(!browser.get("/settings").await.body.contains("<span>network</span>"));
+    let page = browser.get("/settings/integrations").await.body;
+    let (_, row) = page.split_once("<span>network</span>").expect("its row");
     let (row, _) = row.split_once("</tr>").unwrap();
-    assert!(row.contains("<span>ultimate-multisite</span>"), "{row}");
+    assert!(row.contains("<span>Webhooks and events of shop</span>"), "{row}");
 }
 
 #[tokio::test]
@@ -171,4 +172,35 @@ async fn the_dashboard_counts_what_happened_in_a_day() {
     }
     let page = browser.get("/dashboard?app=shop").await.body;
     assert!(page.contains("3 events in 24 hours") && page.contains("<dt>Waiting</dt><dd>3"), "{page}");
+}
+
+#[tokio::test]
+async fn a_pair_for_another_system_is_made_shown_once_used_and_revoked() {
+    let mut browser = signed_up().await;
+    let path = "/settings/integrations";
+    let list = browser.get(path).await.body;
+    assert!(list.contains("No integrations yet"), "{list}");
+    let (options, _) = list.split_once(">shop</option>").unwrap();
+    let app = options.rsplit("value=\"").next().unwrap().split('"').next().unwrap().to_owned();
+    let seen = browser.post(path, path, &[("name", ""), ("kind", "ultimate-multisite"), ("app", &app)]).await;
+    assert!(seen.body.contains("href=\"#name\"") && !seen.body.contains("made-pair"), "{}", seen.body);
+    let fields = [("name", "Zapier"), ("kind", "ultimate-multisite"), ("app", app.as_str()), ("life", "90d")];
+    assert_eq!(browser.post_with(path, "no token", &fields).await.status, StatusCode::FORBIDDEN);
+    let made = browser.post(path, path, &fields).await.body;
+    let texts: Vec<&str> =
+        made.split("data-copy=\"").skip(1).map(|it| it.split('"').next().unwrap()).collect();
+    let [_, key, secret] = texts[..] else { panic!("{texts:?}") };
+    let auth = format!("/wp-json/wu/v2/auth?api_key={key}&api_secret={secret}");
+    assert_eq!(browser.get(&auth).await.status, StatusCode::OK);
+    let list = browser.get(path).await.body;
+    assert!(list.contains("Webhooks and events of shop") && !list.contains(secret), "{list}");
+    assert!(!browser.get("/settings").await.body.contains("<span>Zapier</span>"));
+    let (_, rest) = list.split_once("/settings/keys/").unwrap();
+    let revoke = format!("/settings/keys/{}/revoke", rest.split('/').next().unwrap());
+    assert!(browser.get(&revoke).await.body.contains("href=\"/settings/integrations\""));
+    assert_eq!(browser.post(&revoke, &revoke, &[]).await.to, path);
+    assert_eq!(browser.get(&auth).await.status, StatusCode::UNAUTHORIZED);
+    let fields = [("name", "Network"), ("kind", "ultimate-multisite-source"), ("app", app.as_str())];
+    let made = browser.post(path, path, &fields).await.body;
+    assert!(made.contains("/in/") && made.contains("/{event}"), "{made}");
 }
