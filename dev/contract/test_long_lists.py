@@ -23,7 +23,7 @@ from svix.api.message_attempt import (
 import tokens
 from npm import PACKAGES, run_script
 from waiting import wait_for
-from walking import Burst, post_all, walk
+from walking import Burst, post_all, pages_forwards, walk
 
 ROWS = 610
 PAGE = 100
@@ -60,7 +60,7 @@ class Long:
         sent = sorted([it["id"] for it in sent] + [self.message])
         tasks = self._tasks(f"/api/v1/app/{self.app}/endpoint/one/recover")
         wait_for(lambda: self.stats(one["id"]).success == ROWS, "deliveries to one")
-        wait_for(lambda: len(self.destinations_reached()) == ROWS, "deliveries to many", 60)
+        wait_for(lambda: self.destinations_reached() == ROWS, "deliveries to many", 60)
         self.lists = {
             "applications": applications,
             "event types": names,
@@ -90,10 +90,11 @@ class Long:
     def stats(self, endpoint):
         return self.svix.endpoint.get_stats(self.app, endpoint)
 
-    def destinations_reached(self):
+    def destinations_reached(self) -> int:
         options = lambda iterator: MessageAttemptListByMsgOptions(limit=250, iterator=iterator)
         call = self.svix.message_attempt.list_by_msg
-        return walk(lambda iterator: call(self.app, self.message, options(iterator)), lambda it: it.endpoint_id)
+        pages = pages_forwards(lambda iterator: call(self.app, self.message, options(iterator)))
+        return sum(len(page.data) for page in pages)
 
     def calls(self) -> dict:
         """Each list of the SDK: how to get a page, and what to know an item by."""

@@ -17,16 +17,22 @@ def walk(list_page: Callable, identify: Callable) -> list:
 
     `list_page` takes an iterator and returns a page.
     """
-    pages = [list_page(None)]
-    while not pages[-1].done:
-        pages.append(list_page(pages[-1].iterator))
-        assert len(pages) < PAGES_MAX
+    pages = pages_forwards(list_page)
     forwards = [[identify(item) for item in page.data] for page in pages]
     current = pages[-1]
     for expected in reversed(forwards[:-1]):
         current = list_page(current.prev_iterator)
         assert [identify(item) for item in current.data] == expected, "a previous page differs from the one passed"
     return [item for page in forwards for item in page]
+
+
+def pages_forwards(list_page: Callable) -> list:
+    """Walks to the end only: what is still filling may differ on the way back."""
+    pages = [list_page(None)]
+    while not pages[-1].done:
+        pages.append(list_page(pages[-1].iterator))
+        assert len(pages) < PAGES_MAX
+    return pages
 
 
 def post_all(port: int, key: str, requests: Iterable[tuple[str, str, dict]], connections: int = 8) -> list[dict]:
