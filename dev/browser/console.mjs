@@ -217,6 +217,19 @@ function lookOver() {
   return found;
 }
 
+/** Runs in the page: makes every text half as long again and more, the way a wordier language would. */
+function lengthen() {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode);
+  for (const it of texts) {
+    const words = it.textContent.trim();
+    if (!words || it.parentElement.closest("[translate=no], pre, code, script, textarea, svg, option, time, kbd")) continue;
+    const more = words.length < 12 ? words.length : Math.ceil(words.length / 2);
+    it.textContent = `${it.textContent} ${"wörtlich länger ".repeat(10).slice(0, more)}`;
+  }
+}
+
 // Each language with each theme, each width with each theme, each language with each width.
 const PAIRS = [["en", 1280, "light"], ["en", 390, "dark"], ["ro", 390, "light"], ["ro", 1280, "dark"]];
 const OTHERS = [["en", 1280, "dark"], ["en", 390, "light"], ["ro", 390, "dark"], ["ro", 1280, "light"]];
@@ -237,7 +250,16 @@ export async function everyWay(site, where, name, cookies = []) {
       await picture(page, way);
       await checkAxe(page, way, theme === "light" ? RULES : CONTRAST);
     }
+    if (lang === "en") await checkLong(page, name);
     await page.context().close();
+  }
+}
+
+async function checkLong(page, name) {
+  await page.evaluate(lengthen);
+  for (const width of [390, 1280]) {
+    await page.setViewportSize(viewport(width));
+    await picture(page, `${name}-long-${width}`);
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { Site, check, everyWay } from "./console.mjs";
+import { Site, arrived, check, everyWay } from "./console.mjs";
 
 const APPLICATION = "/api/v1/app/default";
 let site;
@@ -93,5 +93,30 @@ test("a key is made, shown once and revoked in a dialog", async () => {
   await page.click("#dialog button");
   await page.waitForSelector(".flash.good");
   assert.match(await page.locator("tr", { hasText: "Zapier" }).innerText(), /Revoked/);
+  await page.context().close();
+});
+
+test("a key and its secret for Zapier are made, shown once and revoked, and so is an address for events", async () => {
+  await everyWay(site, "/settings/integrations", "integrations", cookies);
+  const page = await site.visit("/settings", { lang: "ro", cookies });
+  await page.click(".tabs a[href='/settings/integrations']");
+  await page.fill("#name", "Zapier");
+  await page.click(".form-card button[type=submit]");
+  await page.waitForSelector(".made-pair");
+  await check(page, "integrations-pair-made-ro");
+  const [url, key, secret] = await page.locator(".made-pair dd").allInnerTexts();
+  const answer = await fetch(`${url.trim()}/wp-json/wu/v2/auth`, { headers: { authorization: `Basic ${btoa(`${key.trim()}:${secret.trim()}`)}` } });
+  assert.equal(answer.status, 200);
+  await page.fill("#name", "Rețea");
+  await page.check("[value=ultimate-multisite-source]");
+  await page.click(".form-card button[type=submit]");
+  await page.waitForSelector(".copied-key");
+  assert.match(await page.innerText(".copied-key"), /\/in\/\w+\/\{event\}/);
+  await check(page, "integrations-source-made-ro");
+  await page.locator("tr", { hasText: "Zapier" }).locator("a[data-dialog]").click();
+  await page.click("#dialog[open] button");
+  await arrived(page, ".flash.good");
+  assert.equal(new URL(page.url()).pathname, "/settings/integrations");
+  assert.match(await page.locator("tr", { hasText: "Zapier" }).innerText(), /Revocată/);
   await page.context().close();
 });

@@ -63,6 +63,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{Method, header};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::api::ApiState;
@@ -72,6 +73,9 @@ pub(crate) use facts::ServerFacts;
 use language::Texts;
 use problem::Problem;
 use secrets::{FormKey, Passwords};
+
+/// 1,000 pages may listen for news at once.
+const STREAMS_MAX: usize = 1_000;
 
 /// What every page has at hand.
 pub(crate) struct Console {
@@ -86,6 +90,7 @@ pub(crate) struct Console {
     forms: FormKey,
     passwords: Passwords,
     attempts: Attempts,
+    streams: Arc<Semaphore>,
 }
 
 impl Console {
@@ -101,7 +106,13 @@ impl Console {
             forms,
             passwords: Passwords::new(),
             attempts: Attempts::default(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
+    }
+
+    /// Takes one of the places for pages that listen for news; it is free again when what is returned is dropped.
+    fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.streams.clone().try_acquire_owned().map_err(|_| Problem::TooManyStreams)
     }
 
     /// Says what is known of the server.

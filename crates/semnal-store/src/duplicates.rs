@@ -1,14 +1,17 @@
 //! Repeated requests and event ids, without a random page before the answer: recent fingerprints are looked up in
-//! memory, older ones in an index file that a thread of its own writes in large sorted batches.
+//! memory, older ones in an index file that a thread of its own writes in large sorted batches. A filter in memory spares
+//! looking into the file for what is new.
 //!
 //! The index is a view: its position is stored with its rows, and what lies behind it is read from the journal at
 //! start. A 128-bit keyed hash stands for the text; a collision is not to be expected in the life of a store.
+
+mod filter;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use semnal_core::id::Key;
@@ -17,6 +20,7 @@ use crate::error::StoreError;
 use crate::message::Fingerprint;
 use crate::read::ReadSource;
 use crate::worker::Worker;
+use filter::Filter;
 
 /// The index file in the data directory.
 pub(crate) const INDEX_FILE: &str = "duplicates.db";
@@ -24,6 +28,8 @@ pub(crate) const INDEX_FILE: &str = "duplicates.db";
 const RECENT_MAX: usize = 500_000;
 /// 200,000 of them move at once.
 const INDEX_BATCH: usize = 200_000;
+/// 100,000 fingerprints of the index are added to the filter at once, at the start.
+const FILTER_BATCH_ROWS: i64 = 100_000;
 /// Rows read at once while memory is rebuilt.
 const REBUILD_BATCH_ROWS: usize = 10_000;
 
@@ -42,6 +48,14 @@ struct Index {
     position: Arc<AtomicI64>,
     /// The position that the batch under way will reach.
     under_way: Key,
+    filter: Arc<Filter>,
+}
+
+/// What the thread works on.
+struct Writer {
+    connection: Connection,
+    position: Arc<AtomicI64>,
+    filter: Arc<Filter>,
 }
 
 impl Duplicates {
@@ -106,8 +120,8 @@ impl Duplicates {
 impl Index {
     /// Opens the file; one that is damaged or ahead of the journal (`last`) is made anew.
     fn open(path: &Path, last: Key) -> Result<Index, StoreError> {
-        let (writer, position) = match open_writer(path) {
-            Ok((writer, position)) if position <= last => (writer, position),
+        let (connection, position) = match open_writer(path) {
+            Ok((connection, position)) if position <= last => (connection, position),
             Ok(_) | Err(StoreError::Database(_)) => {
                 remove(path)?;
                 open_writer(path)?
@@ -115,12 +129,11 @@ impl Index {
             Err(error) => return Err(error),
         };
         let reader = crate::sqlite::open_reader(path)?;
-        let shared = Arc::new(AtomicI64::new(position.0));
-        let position = shared.clone();
-        let serve = move |received| serve(writer, &received, &shared);
-        let batches = Worker::start("semnal-duplicates", path, serve)?;
-        let under_way = Key(position.load(Ordering::Acquire));
-        Ok(Index { reader, batches, position, under_way })
+        let (filter, under_way) = (Arc::new(Filter::default()), position);
+        let position = Arc::new(AtomicI64::new(position.0));
+        let mut writer = Writer { connection, position: position.clone(), filter: filter.clone() };
+        let batches = Worker::start("semnal-duplicates", path, move |received| writer.serve(&received))?;
+        Ok(Index { reader, batches, position, under_way, filter })
     }
 
     fn position(&self) -> Key {
@@ -128,6 +141,9 @@ impl Index {
     }
 
     fn find(&self, fingerprint: &Fingerprint) -> Result<Option<Key>, StoreError> {
+        if !self.filter.may_have(fingerprint) {
+            return Ok(None);
+        }
         let sql = "select key from seen where fingerprint = ?1";
         let found = self.reader.prepare_cached(sql)?.query_row([fingerprint], |row| row.get(0)).optional()?;
         Ok(found.map(Key))
@@ -159,20 +175,61 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn serve(mut writer: Connection, batches: &Receiver<Vec<(Fingerprint, Key)>>, position: &AtomicI64) {
-    while let Ok(mut batch) = batches.recv() {
-        let Some(last) = batch.iter().map(|(_, key)| *key).max() else { continue };
+impl Writer {
+    fn serve(&mut self, batches: &Receiver<Vec<(Fingerprint, Key)>>) {
+        if let Err(error) = self.fill(batches) {
+            tracing::error!(error = %error, "the index of duplicates cannot be read: every lookup goes to the file");
+        }
+        while let Ok(batch) = batches.recv() {
+            self.take(batch);
+        }
+    }
+
+    /// Adds to the filter what the index has, between the batches that come meanwhile.
+    fn fill(&mut self, batches: &Receiver<Vec<(Fingerprint, Key)>>) -> Result<(), StoreError> {
+        let sql = "select fingerprint from seen where fingerprint > ?1 order by fingerprint limit ?2";
+        // Below every fingerprint: a hash of zeros alone does not come up.
+        let mut last = Fingerprint::default();
+        loop {
+            let mut count = 0;
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params![last, FILTER_BATCH_ROWS])?;
+            while let Some(row) = rows.next()? {
+                last = row.get(0)?;
+                self.filter.add(&last);
+                count += 1;
+            }
+            drop(rows);
+            drop(statement);
+            if count < FILTER_BATCH_ROWS {
+                self.filter.complete();
+                return Ok(());
+            }
+            match batches.try_recv() {
+                Ok(batch) => self.take(batch),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&mut self, mut batch: Vec<(Fingerprint, Key)>) {
+        let Some(last) = batch.iter().map(|(_, key)| *key).max() else { return };
         batch.sort_unstable();
-        match write(&mut writer, &batch, last) {
-            Ok(()) => position.store(last.0, Ordering::Release),
+        // Before the position says that the index has them: then nobody looks for them in memory any more.
+        for (fingerprint, _) in &batch {
+            self.filter.add(fingerprint);
+        }
+        match write(&mut self.connection, &batch, last) {
+            Ok(()) => self.position.store(last.0, Ordering::Release),
             // The entries stay in memory, and are read from the journal after the next start.
             Err(error) => tracing::error!(error = %error, "the index of duplicates cannot be written"),
         }
     }
 }
 
-fn write(writer: &mut Connection, batch: &[(Fingerprint, Key)], last: Key) -> Result<(), StoreError> {
-    let transaction = writer.transaction()?;
+fn write(connection: &mut Connection, batch: &[(Fingerprint, Key)], last: Key) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
     {
         let sql = "insert into seen (fingerprint, key) values (?1, ?2)
             on conflict (fingerprint) do update set key = excluded.key";
@@ -193,9 +250,10 @@ mod tests {
     use crate::memory::MemoryDisk;
 
     fn fingerprint(n: i64) -> Fingerprint {
-        let mut bytes = [0; 16];
-        bytes[0..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64).to_be_bytes());
-        bytes
+        let half =
+            |by: u64| (n as u64 ^ by).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(by);
+        let halves = [half(0xbf58_476d_1ce4_e5b9), half(0x94d0_49bb_1331_11eb)].map(u64::to_be_bytes);
+        std::array::from_fn(|at| halves[at / 8][at % 8])
     }
 
     #[test]
@@ -220,6 +278,26 @@ mod tests {
         assert!(!it.recent.contains_key(&fingerprint(1)), "it is found in the index, not in memory");
         assert_eq!(it.find(&fingerprint(count)).unwrap(), Some(Key(count)));
         assert_eq!(it.find(&fingerprint(count + 1)).unwrap(), None);
+        assert!(!it.index.as_ref().unwrap().filter.may_have(&fingerprint(-1)));
+    }
+
+    #[test]
+    fn after_a_start_the_filter_has_what_the_index_has_and_takes_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(INDEX_FILE);
+        let count = 2 * FILTER_BATCH_ROWS + 1;
+        let (mut writer, _) = open_writer(&path).unwrap();
+        let batch: Vec<_> = (1..=count).map(|n| (fingerprint(n), Key(n))).collect();
+        write(&mut writer, &batch, Key(count)).unwrap();
+        let it = Index::open(&path, Key(count)).unwrap();
+        assert_eq!(it.find(&fingerprint(count)).unwrap(), Some(Key(count)), "while it is filled");
+        assert!(it.batches.offer(vec![(fingerprint(-7), Key(count + 1))]));
+        while it.position() < Key(count + 1) || it.filter.may_have(&fingerprint(-1)) {
+            std::thread::yield_now();
+        }
+        assert!((1..=count).all(|n| it.filter.may_have(&fingerprint(n))));
+        assert_eq!(it.find(&fingerprint(-7)).unwrap(), Some(Key(count + 1)));
+        assert_eq!(it.find(&fingerprint(-8)).unwrap(), None);
     }
 
     #[test]

@@ -12,6 +12,9 @@ deliveries-webhook = Webhook
 deliveries-answer = Answer
 deliveries-time = Time
 deliveries-no-answer = No answer
+deliveries-tests = Tests
+deliveries-tests-only = only tests
+deliveries-tests-not = without tests
 deliveries-hours = { $count ->
     [one] Last hour
    *[other] Last { $count } hours

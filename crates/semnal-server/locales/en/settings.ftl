@@ -44,6 +44,7 @@ dashboard-text = The last 24 hours of this application.
 dashboard-delivered = Delivered
 dashboard-failed = Failed
 dashboard-success = Attempts that succeeded
+dashboard-durations = Half of the attempts took at most
 dashboard-pending = Waiting
 dashboard-oldest = oldest:
 dashboard-left-out = { $count ->

@@ -19,3 +19,6 @@ start-test-action = Send Test Event
 start-look = Look at the bin
 start-look-text = The payload has arrived, with its headers and signature.
 start-look-action = Open the bin
+start-all-done = It works. Now your own events
+start-all-done-text = Your program sends them with an API key, and every webhook that wants them gets them.
+start-docs = Read the API

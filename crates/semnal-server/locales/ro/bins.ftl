@@ -236,4 +236,4 @@ bin-fault-percent = În câte din 100 de cereri
 bin-fault-with = Cealaltă stare
 
 bin-lead = Deschide în coș
-bin-lead-request = Vezi cererea prinsă
+bin-lead-request = Vezi cererea captată

@@ -12,6 +12,9 @@ deliveries-webhook = Webhook
 deliveries-answer = Răspuns
 deliveries-time = Timp
 deliveries-no-answer = Fără răspuns
+deliveries-tests = Teste
+deliveries-tests-only = doar teste
+deliveries-tests-not = fără teste
 deliveries-hours = { $count ->
     [one] Ultima oră
     [few] Ultimele { $count } ore

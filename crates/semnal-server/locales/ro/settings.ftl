@@ -46,6 +46,7 @@ dashboard-text = Ultimele 24 de ore ale acestei aplicații.
 dashboard-delivered = Livrate
 dashboard-failed = Eșuate
 dashboard-success = Încercări reușite
+dashboard-durations = Jumătate din încercări au durat cel mult
 dashboard-pending = În așteptare
 dashboard-oldest = cea mai veche:
 dashboard-left-out = { $count ->

@@ -20,3 +20,6 @@ start-test-action = Trimite eveniment de test
 start-look = Uită-te în coș
 start-look-text = Conținutul a ajuns, cu antetele și semnătura lui.
 start-look-action = Deschide coșul
+start-all-done = Funcționează. Acum evenimentele tale
+start-all-done-text = Programul tău le trimite cu o cheie API, iar fiecare webhook care le dorește le primește.
+start-docs = Citește API-ul

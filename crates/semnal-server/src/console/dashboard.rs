@@ -14,9 +14,11 @@ use semnal_core::time::UnixMillis;
 use semnal_store::error::StoreError;
 use semnal_store::read::Reader;
 use semnal_store::views::apply::State;
+use semnal_store::views::durations::Durations;
 use semnal_store::views::filter::{DeliveriesOf, DeliveryFilter, Direction, Kind, Slice, Span};
 
 use super::Console;
+use super::deliveries::milliseconds;
 use super::page::{Page, Signed};
 use super::parts::{Badge, When};
 use super::problem::Problem;
@@ -40,6 +42,8 @@ struct DashboardView {
     failed: u64,
     pending: u64,
     success: Option<u64>,
+    /// How long half, 95 and 99 of 100 attempts took at most.
+    percentiles: Option<[String; 3]>,
     oldest: Option<When>,
     hours: Vec<Hour>,
     events: u64,
@@ -73,6 +77,7 @@ struct Numbers {
     pending: u64,
     succeeded_attempts: u64,
     failed_attempts: u64,
+    durations: Durations,
     oldest: Option<UnixMillis>,
     /// Events of each hour, oldest first, with the end of the hour.
     hours: Vec<(UnixMillis, u64)>,
@@ -113,6 +118,7 @@ async fn show(signed: Signed) -> Result<Response, Problem> {
         failed: numbers.failed,
         pending: numbers.pending,
         success: (numbers.succeeded_attempts * 100).checked_div(attempts),
+        percentiles: percentiles(&page, &numbers.durations),
         oldest: numbers.oldest.map(|at| page.when(at)),
         events: numbers.hours.iter().map(|(_, count)| count).sum(),
         hours: hours(&page, &numbers.hours),
@@ -123,6 +129,14 @@ async fn show(signed: Signed) -> Result<Response, Problem> {
         page: page.clone(),
     };
     page.html(&view)
+}
+
+fn percentiles(page: &Page, durations: &Durations) -> Option<[String; 3]> {
+    let at = |share| {
+        let length = durations.percentile_us(share)?.div_ceil(1_000);
+        Some(milliseconds(page, i64::try_from(length).unwrap_or(i64::MAX)))
+    };
+    Some([at(0.5)?, at(0.95)?, at(0.99)?])
 }
 
 fn read(
@@ -142,6 +156,7 @@ fn read(
         let totals = reader.total_attempts(*endpoint, day, now)?;
         numbers.succeeded_attempts += totals.succeeded;
         numbers.failed_attempts += totals.failed;
+        numbers.durations.merge(&totals.durations);
     }
     let filter = DeliveryFilter {
         of: DeliveriesOf::OpenOfApplication(application),

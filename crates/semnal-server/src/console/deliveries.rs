@@ -27,7 +27,7 @@ use super::page::{Page, Signed};
 use super::parts::{Badge, When};
 use super::problem::Problem;
 use super::webhooks;
-use filter::{Filter, STATUSES, TIMES};
+use filter::{Filter, STATUSES, TESTS, TIMES};
 use find::{Item, PAGE_ROWS, Question, find};
 
 /// The list.
@@ -41,6 +41,7 @@ struct ListView {
     events: Vec<Choice>,
     webhooks: Vec<Choice>,
     statuses: Vec<Choice>,
+    tests: Vec<Choice>,
     times: Vec<Choice>,
     is_filtered: bool,
     /// Search words that say nothing.
@@ -68,6 +69,7 @@ struct Row {
     path: String,
     state: Badge,
     event: String,
+    is_test: bool,
     webhook: String,
     webhook_path: String,
     /// What became of the last attempt; empty before the first.
@@ -79,7 +81,7 @@ struct Row {
     duration: String,
 }
 
-/// `GET /deliveries?q&state&event&webhook&status&after&older&newer`
+/// `GET /deliveries?q&state&event&webhook&status&test&after&older&newer`
 pub(super) async fn list(signed: Signed) -> Result<Response, Problem> {
     let Signed { page, viewer } = signed;
     viewer.may(Capability::ViewBase)?;
@@ -127,6 +129,7 @@ pub(super) async fn list(signed: Signed) -> Result<Response, Problem> {
         events: events(&page, &configuration, &application),
         webhooks: endpoints(&page, &configuration, &application),
         statuses: choices(&page, "status", STATUSES.map(|it| (it.to_owned(), status_word(it, &page)))),
+        tests: choices(&page, "test", TESTS.map(|(it, _)| (it.to_owned(), test_words(it, &page)))),
         times: choices(
             &page,
             "after",
@@ -182,6 +185,7 @@ fn row(page: &Page, configuration: &Configuration, application: &Application, it
         path: format!("/deliveries/{message}/{endpoint_id}"),
         state: state::badge(it.delivery.state, &page.texts),
         event: it.event_type.to_string(),
+        is_test: it.is_test,
         webhook: page.webhook_name(endpoint),
         webhook_path: endpoint.map_or(String::new(), |_| format!("/webhooks/{endpoint_id}")),
         cause: end.map_or(String::new(), |end| explain(end, &page.texts).line()),
@@ -227,6 +231,10 @@ fn endpoints(page: &Page, configuration: &Configuration, application: &Applicati
 
 fn status_word(word: &str, page: &Page) -> String {
     if word == "none" { page.t("deliveries-no-answer") } else { word.to_owned() }
+}
+
+fn test_words(word: &str, page: &Page) -> String {
+    page.t(if word == "yes" { "deliveries-tests-only" } else { "deliveries-tests-not" })
 }
 
 fn time_words(seconds: u64, page: &Page) -> String {

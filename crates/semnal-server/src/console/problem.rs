@@ -29,6 +29,8 @@ pub(crate) enum Problem {
     OpenConnection,
     /// The lists are being built.
     ListsBuilding,
+    /// As many pages as may listen for news do.
+    TooManyStreams,
     /// The disk is full: nothing was changed.
     DiskFull,
     /// Something of ours.
@@ -44,7 +46,9 @@ impl Problem {
             Problem::UnreadableForm => StatusCode::BAD_REQUEST,
             Problem::TooManyLogins(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::LinkUsed => StatusCode::GONE,
-            Problem::ListsBuilding | Problem::DiskFull => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::ListsBuilding | Problem::TooManyStreams | Problem::DiskFull => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Problem::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -65,6 +69,7 @@ impl Problem {
             Problem::LinkUsed => (texts.t("problem-link"), texts.t("problem-link-do")),
             Problem::OpenConnection => (texts.t("problem-open"), texts.t("problem-open-do")),
             Problem::ListsBuilding => (texts.t("problem-building"), texts.t("problem-building-do")),
+            Problem::TooManyStreams => (texts.t("problem-streams"), texts.t("problem-streams-do")),
             Problem::DiskFull => (texts.t("problem-full"), texts.t("problem-full-do")),
             Problem::Failed => (texts.t("problem-failed"), texts.t("problem-failed-do")),
         }

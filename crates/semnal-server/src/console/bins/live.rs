@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use semnal_core::request_bin::Tally;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Place;
@@ -30,6 +30,8 @@ struct Listening {
     session: [u8; 32],
     updated_at: Option<Instant>,
     until: Instant,
+    /// Its place among the streams.
+    _place: OwnedSemaphorePermit,
 }
 
 /// `GET /bins/{bin}/stream`
@@ -39,7 +41,15 @@ pub(super) async fn get(signed: Signed, Path(bin): Path<String>) -> Result<Respo
     let watch = place.bins.bins.watch(place.state.bin.id).ok_or(Problem::NotFound)?;
     let (console, until) =
         (signed.page.console.clone(), Instant::now() + Duration::from_secs(STREAM_SECONDS_MAX.into()));
-    let listening = Listening { console, bins: place.bins, watch, session, updated_at: None, until };
+    let listening = Listening {
+        _place: console.stream()?,
+        console,
+        bins: place.bins,
+        watch,
+        session,
+        updated_at: None,
+        until,
+    };
     let mut response =
         Response::new(Body::new(Streamed::new(listening, |it: Listening| Box::pin(it.next()))));
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use semnal_core::application::Application;
 use semnal_core::attempt::AttemptEnd;
 use semnal_core::configuration::Configuration;
 use semnal_core::id::EndpointId;
-use semnal_core::name::EventTypeName;
+use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::retry::parse_duration;
 use semnal_core::time::UnixMillis;
 use semnal_store::views::filter::{Kind, Span};
@@ -25,6 +25,8 @@ pub(crate) struct Filter {
     pub(crate) event_types: Option<BTreeSet<EventTypeName>>,
     pub(crate) endpoints: Option<BTreeSet<EndpointId>>,
     pub(crate) status: Option<Status>,
+    /// Tests only, or without them.
+    pub(crate) test: Option<bool>,
     pub(crate) span: Span,
     /// Search words that say nothing: the list says so instead of showing everything.
     pub(crate) unknown: Vec<String>,
@@ -43,6 +45,8 @@ pub(crate) enum Status {
 
 /// The words of the field for the status.
 pub(crate) const STATUSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
+/// The words of the field for tests.
+pub(crate) const TESTS: [(&str, bool); 2] = [("yes", true), ("no", false)];
 /// The words of the field for the time.
 pub(crate) const TIMES: [(&str, u64); 4] =
     [("1h", 3_600), ("24h", 86_400), ("7d", 604_800), ("30d", 2_592_000)];
@@ -73,7 +77,7 @@ impl Filter {
     pub(crate) fn read(page: &Page, configuration: &Configuration, application: &Arc<Application>) -> Filter {
         let mut filter = Filter::default();
         let scope = Scope { page, configuration, application };
-        for name in ["state", "event", "webhook", "status", "after"] {
+        for name in ["state", "event", "webhook", "status", "test", "after"] {
             if let Some(value) = page.query(name).filter(|it| !it.trim().is_empty()) {
                 filter.take(name, value.trim(), &scope);
             }
@@ -93,13 +97,16 @@ impl Filter {
             && self.event_types.is_none()
             && self.endpoints.is_none()
             && self.status.is_none()
+            && self.test.is_none()
             && self.span == Span::default()
             && self.unknown.is_empty()
     }
 
     /// Returns what the views are asked about messages.
     pub(crate) fn kind(&self) -> Kind {
-        Kind { event_types: self.event_types.clone(), channel: None }
+        // The views find tests by their channel; what is none is judged message by message.
+        let channel = (self.test == Some(true)).then(Channel::of_tests);
+        Kind { event_types: self.event_types.clone(), channel }
     }
 
     fn take(&mut self, name: &str, value: &str, scope: &Scope<'_>) {
@@ -110,6 +117,16 @@ impl Filter {
             "status" => {
                 self.status = Status::parse(value).or(self.status);
                 Status::parse(value).is_some()
+            }
+            "is" | "-is" => {
+                let is_known = value == "test";
+                self.test = is_known.then_some(name == "is").or(self.test);
+                is_known
+            }
+            "test" => {
+                let found = TESTS.iter().find(|(word, _)| *word == value).map(|(_, wanted)| *wanted);
+                self.test = found.or(self.test);
+                found.is_some()
             }
             "after" | "before" => self.take_time(name, value, scope.page.now),
             _ => false,

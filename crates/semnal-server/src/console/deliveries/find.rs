@@ -33,6 +33,7 @@ pub(crate) struct Item {
     pub(crate) delivery: Delivery,
     pub(crate) message: MessageId,
     pub(crate) event_type: EventTypeName,
+    pub(crate) is_test: bool,
     pub(crate) last: Option<Last>,
 }
 
@@ -200,7 +201,9 @@ impl Walk<'_> {
             return Ok(Step::Ended);
         }
         self.looked_at += 1;
-        let wanted = self.question.filter.endpoints.as_ref().is_none_or(|all| all.contains(&endpoint));
+        let filter = &self.question.filter;
+        let wanted = filter.endpoints.as_ref().is_none_or(|all| all.contains(&endpoint))
+            && filter.test.is_none_or(|wanted| wanted == message.is_test());
         if wanted {
             let (delivery, last) =
                 self.reader.delivery(message, id, endpoint, self.question.holds(endpoint))?;
@@ -211,7 +214,8 @@ impl Walk<'_> {
                     return Ok(Step::Ended);
                 }
                 let event_type = message.event_type.clone();
-                self.items.push(Item { delivery, message: message.id, event_type, last });
+                let is_test = message.is_test();
+                self.items.push(Item { delivery, message: message.id, event_type, is_test, last });
             }
         }
         self.reached = Some(id);

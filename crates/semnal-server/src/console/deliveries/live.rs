@@ -14,6 +14,7 @@ use semnal_core::application::Application;
 use semnal_core::id::{ApplicationId, IdKind, Key, MessageId};
 use semnal_core::portal::Capability;
 use semnal_store::views::filter::{Direction, Found, Kind, MessageFilter, Slice, Span};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::filter::Filter;
@@ -38,6 +39,8 @@ struct Listening {
     told: usize,
     said_at: Instant,
     until: Instant,
+    /// Its place among the streams.
+    _place: OwnedSemaphorePermit,
 }
 
 /// Returns where a page listens: for what comes after the moment at which it was made, and after its newest row.
@@ -70,6 +73,7 @@ pub(in crate::console) async fn stream(signed: Signed) -> Result<Response, Probl
         told: 0,
         said_at: now,
         until: now + STREAM_LIMIT,
+        _place: page.console.stream()?,
         page,
     };
     let body = Streamed::new(listening, |it: Listening| Box::pin(it.next()));

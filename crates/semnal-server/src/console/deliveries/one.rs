@@ -165,6 +165,7 @@ pub(in crate::console) async fn show(
         delivery: found.delivery.clone(),
         message: found.message.id,
         event_type: found.message.event_type.clone(),
+        is_test: found.message.is_test(),
         last: None,
     };
     let view = OneView {

@@ -84,6 +84,30 @@ async fn the_address_alone_says_which_deliveries_are_listed() {
 }
 
 #[tokio::test]
+async fn tests_are_listed_alone_or_left_out() {
+    let mut shop = Shop::open().await;
+    let body = json!({ "eventType": "order.paid", "payload": { "n": 1 } });
+    let path = format!("/api/v1/app/shop/endpoint/{}/send-example", shop.endpoints[0]);
+    shop.browser
+        .world
+        .post("/api/v1/event-type", json!({ "name": "order.paid", "description": "" }))
+        .await
+        .expect(201);
+    let test = shop.browser.world.post(&path, body).await.expect(200)["id"].as_str().unwrap().to_owned();
+    for (query, tests, others) in [
+        ("", true, 4),
+        ("&test=yes", true, 0),
+        ("&test=no", false, 4),
+        ("&q=is:test", true, 0),
+        ("&q=-is:test", false, 4),
+    ] {
+        let body = shop.browser.get(&format!("/deliveries?app=shop{query}")).await.body;
+        let rows = body.matches("data-open").count();
+        assert_eq!((body.contains(&test), rows - usize::from(tests)), (tests, others), "{query}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn pages_of_a_list_have_every_delivery_once_both_ways() {
     let mut shop = Shop::open().await;
     for n in 0..30 {
