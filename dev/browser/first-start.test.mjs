@@ -106,6 +106,23 @@ test("theme and language are kept by the server and written into the next page",
   await page.context().close();
 });
 
+test("times are written out in UTC for whoever wants it, by key and without a script", async () => {
+  const page = await site.visit("/settings", { cookies });
+  await site.api("GET", "/api/v1/app");
+  await page.reload();
+  const time = page.locator("td time").first();
+  assert.match(await time.innerText(), /second|now/);
+  await page.keyboard.press("u");
+  await page.waitForSelector("td time[data-fixed]");
+  assert.match(await time.innerText(), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
+  await check(page, "settings-utc");
+  const plain = await site.visit("/settings", { js: false, cookies: await page.context().cookies() });
+  await plain.click("button[name=times][value=relative]");
+  await plain.waitForSelector("td time:not([data-fixed])");
+  await plain.context().close();
+  await page.context().close();
+});
+
 test("the menu opens on a phone without a script", async () => {
   const page = await site.visit("/", { js: false, width: 390, cookies });
   assert.equal(await page.locator("nav.menu").isVisible(), false);

@@ -507,17 +507,18 @@ final class Semnal_Bridge {
 		$application = defined( 'SEMNAL_APP' ) ? SEMNAL_APP : 'default';
 		$body        = '{"eventType":' . wp_json_encode( $row['slug'] ) . ',"eventId":' . wp_json_encode( $row['event_id'] )
 			. ',"payload":' . $row['payload'] . '}';
+		$path        = '/api/v1/app/' . rawurlencode( $application ) . '/msg';
 		if ( null === $this->curl ) {
 			$this->curl = curl_init();
 		}
 		curl_setopt_array(
 			$this->curl,
 			array(
-				CURLOPT_URL               => rtrim( SEMNAL_URL, '/' ) . '/api/v1/app/' . rawurlencode( $application ) . '/msg',
+				CURLOPT_URL               => rtrim( SEMNAL_URL, '/' ) . $path,
 				CURLOPT_POST              => true,
 				CURLOPT_POSTFIELDS        => $body,
 				CURLOPT_HTTPHEADER        => array(
-					'authorization: Bearer ' . SEMNAL_API_KEY,
+					'authorization: ' . self::signature( $row['event_id'], $path, $body ),
 					'content-type: application/json',
 					'expect:',
 				),
@@ -534,6 +535,14 @@ final class Semnal_Bridge {
 			return array( 0, curl_error( $this->curl ) );
 		}
 		return array( (int) curl_getinfo( $this->curl, CURLINFO_RESPONSE_CODE ), (string) $answer );
+	}
+
+	/** Proves that we have the key, without sending it: id, time, request line and body under its hash. */
+	private static function signature( $id, $path, $body ) {
+		$at   = time();
+		$hash = hash( 'sha256', SEMNAL_API_KEY, true );
+		$sign = base64_encode( hash_hmac( 'sha256', "{$id}\n{$at}\nPOST {$path}\n{$body}", $hash, true ) );
+		return 'Signed key=' . substr( SEMNAL_API_KEY, 0, 11 ) . ", id={$id}, at={$at}, signature={$sign}";
 	}
 
 	// ---- telling people -----------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ mod portal;
 mod portal_token;
 mod query;
 pub(crate) mod send_example;
+mod signed;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod time;

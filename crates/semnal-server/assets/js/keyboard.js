@@ -41,6 +41,7 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   t: nextTheme,
+  u: () => find("#times-form button")?.click(),
   x: () => press("input[type=checkbox]"),
   c: () => press("[data-copy]"),
   r: () => press("[data-resend]"),

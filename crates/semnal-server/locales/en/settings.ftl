@@ -30,6 +30,7 @@ settings-revoke = Revoke
 settings-revoke-title = Revoke { $name }?
 settings-revoke-text = Programs that use this key are refused at once. It cannot be taken back.
 settings-look = Appearance
+settings-times = Times
 settings-server = Server
 settings-version = Version
 settings-url = Address

@@ -31,6 +31,7 @@ settings-revoke = Revocă
 settings-revoke-title = Revoci { $name }?
 settings-revoke-text = Programele care folosesc această cheie sunt refuzate imediat. Nu se poate lua înapoi.
 settings-look = Aspect
+settings-times = Ore
 settings-server = Server
 settings-version = Versiune
 settings-url = Adresă

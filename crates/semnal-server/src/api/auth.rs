@@ -292,6 +292,14 @@ fn with_key(api: &ApiState, text: &str) -> Result<Caller, ApiError> {
             "this server does not know the key; make one with `semnal keys create`"
         })
     })?;
+    of_key(api, key)
+}
+
+/// Returns who a key is.
+///
+/// # Errors
+/// 401 when it was revoked or has expired.
+pub(super) fn of_key(api: &ApiState, key: &Arc<ApiKey>) -> Result<Caller, ApiError> {
     if key.revoked_at.is_some() {
         return Err(ApiError::Authentication("the key was revoked; use another"));
     }

@@ -14,6 +14,7 @@ use axum::response::Response;
 use super::auth::{self, Trust};
 use super::body::{self, Drained, RequestBody};
 use super::error::ApiError;
+use super::signed::Claim;
 use super::{ApiState, Gate};
 
 /// Runs a request through the gate.
@@ -49,11 +50,23 @@ async fn admitted(
         body::drain(incoming).await;
         return Ok(());
     }
-    match auth::identify(api, trust, request.headers()).await {
+    let limits = &api.limits;
+    let claimed = if trust == Trust::Network { Claim::of(request, api) } else { Ok(None) };
+    if let Ok(Some(claim)) = claimed {
+        let bytes = body::read(incoming, limits.body_bytes_max, limits.body_read_timeout).await?;
+        let caller = claim.verify(api, request, &bytes).map_err(|error| (error, Drained::Whole))?;
+        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(RequestBody(bytes));
+        return Ok(());
+    }
+    let identified = match claimed {
+        Ok(_) => auth::identify(api, trust, request.headers()).await,
+        Err(error) => Err(error),
+    };
+    match identified {
         Ok(caller) => request.extensions_mut().insert(caller),
         Err(error) => return Err((error, body::drain(incoming).await)),
     };
-    let limits = &api.limits;
     let bytes = body::read(incoming, limits.body_bytes_max, limits.body_read_timeout).await?;
     request.extensions_mut().insert(RequestBody(bytes));
     Ok(())

@@ -16,7 +16,7 @@ use super::error::ApiError;
 
 /// 512 bytes for a key.
 pub(super) const KEY_BYTES_MAX: usize = 512;
-const HEADER: &str = "idempotency-key";
+pub(super) const HEADER: &str = "idempotency-key";
 /// Keeps these hashes apart from those of event ids.
 const SCOPE: &str = "idempotency";
 

@@ -20,6 +20,7 @@ mod payload_check;
 mod portal;
 mod repetition;
 mod send_example;
+mod signed;
 mod ultimate_multisite;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `POST /preferences`: language, theme, application and keys, each in a cookie of its own, so that the server knows
+//! `POST /preferences`: language, theme, application, keys and times, each in a cookie of its own, so that the server knows
 //! them before it writes a page.
 
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub(super) const THEME_COOKIE: &str = "semnal_theme";
 pub(super) const APPLICATION_COOKIE: &str = "semnal_application";
 /// `off` when keys on the keyboard do nothing.
 pub(super) const SHORTCUTS_COOKIE: &str = "semnal_shortcuts";
+/// `utc` when times are written out, in UTC; else they say how long ago, and exactly in the browser's zone.
+pub(super) const TIMES_COOKIE: &str = "semnal_times";
 /// 400 days: browsers keep no cookie longer.
 const LIFE: Duration = Duration::from_secs(400 * 86_400);
 
@@ -65,6 +67,9 @@ pub(super) async fn submit(page: Page, form: Form) -> Result<Response, Problem> 
     }
     if matches!(form.get("shortcuts"), "on" | "off") {
         keep(SHORTCUTS_COOKIE, form.get("shortcuts"));
+    }
+    if matches!(form.get("times"), "relative" | "utc") {
+        keep(TIMES_COOKIE, form.get("times"));
     }
     let application = form.get("application");
     let seen = page.applications().into_iter().any(|it| it.id == application);

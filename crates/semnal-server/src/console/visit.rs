@@ -52,6 +52,8 @@ pub(crate) struct Visit {
     pub(crate) is_fragment: bool,
     /// Keys on the keyboard do something.
     pub(crate) shortcuts: bool,
+    /// Times are written out, in UTC.
+    pub(crate) utc: bool,
     pub(crate) flash: Option<Flash>,
     /// What the browser has seen of request bins.
     pub(super) bins_seen: Option<String>,
@@ -110,6 +112,7 @@ fn visit(console: &Arc<Console>, request: &Request) -> Result<Visit, Problem> {
         application: cookies::read(headers, preferences::APPLICATION_COOKIE).map(str::to_owned),
         is_fragment: headers.contains_key(FRAGMENT_HEADER),
         shortcuts: cookies::read(headers, preferences::SHORTCUTS_COOKIE) != Some("off"),
+        utc: cookies::read(headers, preferences::TIMES_COOKIE) == Some("utc"),
         flash: cookies::read(headers, flash::COOKIE).and_then(Flash::read),
         bins_seen: cookies::read(headers, bins::seen::COOKIE).map(str::to_owned),
         now,
