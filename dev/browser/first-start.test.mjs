@@ -117,7 +117,7 @@ test("times are written out in UTC for whoever wants it, by key and without a sc
   assert.match(await time.innerText(), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
   await check(page, "settings-utc");
   const plain = await site.visit("/settings", { js: false, cookies: await page.context().cookies() });
-  await plain.click("button[name=times][value=relative]");
+  await plain.click("main button[name=times][value=relative]");
   await plain.waitForSelector("td time:not([data-fixed])");
   await plain.context().close();
   await page.context().close();
