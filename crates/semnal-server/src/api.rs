@@ -5,6 +5,7 @@
 //! change things through [`Store`] only. Invariant: what is answered with 2xx is durable.
 
 pub(crate) mod answer;
+pub(crate) mod append;
 mod applications;
 mod attempt_headers;
 mod attempts;

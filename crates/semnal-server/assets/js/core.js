@@ -54,6 +54,7 @@ const place = (part) => {
   tell(content);
   const news = find("[data-announce]", content) ?? find("h1", content);
   announce(news?.textContent.trim());
+  if (news?.matches("[data-announce]")) news.scrollIntoView({ block: "nearest" });
   const again = wanted && document.getElementById(wanted);
   if (again) {
     again.focus();

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Answer;
+use super::append::{Stored, append};
 use super::applications::ApplicationIn;
 use super::auth::{Caller, View};
 use super::body::RequestBody;
@@ -31,8 +32,6 @@ use super::payload_check;
 use super::query::Params;
 use super::time::Rfc3339;
 
-/// A message is matched 10 times at most while the configuration changes under it.
-pub(crate) const MATCHES_MAX: usize = 10;
 /// What stands for a payload that was not asked for.
 const NO_PAYLOAD: &str = "{}";
 /// What stands for a payload that was expunged or has expired (Svix API).
@@ -95,60 +94,47 @@ pub(crate) async fn create(
     let with_content = params.flag("with_content", true);
     params.finish()?;
     let given = MessageIn::read(&body)?;
-    let mut configuration = api.store.configuration();
+    let configuration = api.store.configuration();
     let application = match (view.own_application(&configuration, api.store.ids(), &app), given.application) {
         (Ok(found), _) => found.id,
         (Err(built_in @ ApiError::Forbidden(_)), _) => return Err(built_in),
         (Err(_), Some(inline)) => {
             caller.organisation(Scope::Manage)?;
-            let id = make_application(&api, view, &app, inline).await?;
-            configuration = api.store.configuration();
-            id
+            make_application(&api, view, &app, inline).await?
         }
         (Err(not_found), None) => return Err(not_found),
     };
-    for _ in 0..MATCHES_MAX {
-        check_event_type(&api, &configuration, view.organisation, &given.event_type)?;
-        let (name, payload) = (&given.event_type, given.payload);
-        let checked =
-            payload_check::check(&api, &configuration, view.organisation, name, payload, &PAYLOAD_PLACE)
-                .await;
-        if let Err(violation) = checked {
-            // What was accepted before stays accepted when the schema has changed since.
-            return match earlier(&api, application, &given.event_type, idempotency).await? {
-                Some(id) => repeated(&api, id, StatusCode::ACCEPTED, with_content).await,
-                None => Err(violation),
-            };
-        }
-        let endpoints = configuration.matching(application, &given.event_type, &given.channels);
-        let message = NewMessage {
+    let (organisation, name) = (view.organisation, &given.event_type);
+    let (api, app, body, given) = (&api, &app, &body, &given);
+    let make = |configuration: Arc<Configuration>| async move {
+        configuration.application(application).ok_or_else(|| ApiError::not_found("application", app))?;
+        check_event_type(api, &configuration, organisation, name)?;
+        payload_check::check(api, &configuration, organisation, name, given.payload, &PAYLOAD_PLACE).await?;
+        Ok(NewMessage {
             application,
-            event_type: given.event_type.clone(),
+            event_type: name.clone(),
             event_id: given.event_id.clone(),
             channels: given.channels.clone(),
-            endpoints,
+            endpoints: configuration.matching(application, name, &given.channels),
             payload: body.slice_ref(given.payload.get().as_bytes()),
             idempotency,
             payload_retention_days: given.payload_retention_days,
-        };
-        match api.store.append(vec![message], configuration.version).await?.pop() {
-            Some(Appended::Created(it)) => {
-                let shown = with_content.then_some(given.payload);
-                return Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)));
-            }
-            Some(Appended::Repeated(id)) => {
-                return repeated(&api, id, StatusCode::ACCEPTED, with_content).await;
-            }
-            Some(Appended::EventIdExists(_)) => return Err(event_id_exists(&given)),
-            Some(Appended::Stale) => configuration = api.store.configuration(),
-            None => return Err(ApiError::Internal),
+        })
+    };
+    match append(api, make).await {
+        Ok(Stored::Created(it)) => {
+            let shown = with_content.then_some(given.payload);
+            Ok(Answer::json(StatusCode::ACCEPTED, &out(api.store.ids(), &it, shown)))
         }
-        if configuration.application(application).is_none() {
-            return Err(ApiError::not_found("application", &app));
-        }
+        Ok(Stored::Repeated(id)) => repeated(api, id, StatusCode::ACCEPTED, with_content).await,
+        Ok(Stored::EventIdExists) => Err(event_id_exists(given)),
+        // What was accepted before stays accepted when the catalogue has changed since.
+        Err(refused @ ApiError::Invalid(_)) => match earlier(api, application, name, idempotency).await? {
+            Some(id) => repeated(api, id, StatusCode::ACCEPTED, with_content).await,
+            None => Err(refused),
+        },
+        Err(error) => Err(error),
     }
-    tracing::warn!("the configuration changes faster than a message is matched");
-    Err(ApiError::Unavailable)
 }
 
 /// Refuses an event type that is not in the catalogue, when only those are taken.
@@ -207,8 +193,9 @@ pub(super) async fn repeated(
     status: StatusCode,
     with_content: bool,
 ) -> Result<Answer, ApiError> {
-    let it = api.store.read(move |reader| reader.message(id)).await?.ok_or(ApiError::Internal)?;
-    Ok(answer(api, status, &it, with_content))
+    let found = api.store.read(move |reader| reader.message(id)).await?;
+    let gone = || ApiError::NotFound("the message that this request made was deleted meanwhile".to_owned());
+    Ok(answer(api, status, &found.ok_or_else(gone)?, with_content))
 }
 
 /// Returns a message as it is shown.

@@ -10,15 +10,17 @@ use axum::extract::State;
 use bytes::Bytes;
 use http::StatusCode;
 use semnal_core::application::{EventType, Scope};
-use semnal_core::id::{ApplicationId, EndpointId, MessageId, OrganisationId};
+use semnal_core::configuration::Configuration;
+use semnal_core::id::{ApplicationId, EndpointId, OrganisationId};
 use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::portal::Capability;
-use semnal_store::message::{Appended, Fingerprint, Message, NewMessage};
+use semnal_store::message::{Fingerprint, NewMessage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::ApiState;
 use super::answer::Answer;
+use super::append::{Stored, append};
 use super::auth::Caller;
 use super::body::RequestBody;
 use super::error::ApiError;
@@ -26,7 +28,7 @@ use super::find::{self, Segments};
 use super::idempotency::Idempotency;
 use super::input::Fields;
 pub(crate) use super::message_in::is_payload;
-use super::messages::{self, MATCHES_MAX};
+use super::messages;
 use super::{payload_check, payload_schema};
 
 /// Where an example that does not satisfy its own schema is wrong.
@@ -46,14 +48,6 @@ pub(crate) struct Target {
     pub(crate) organisation: OrganisationId,
     pub(crate) application: ApplicationId,
     pub(crate) endpoint: EndpointId,
-}
-
-/// What became of it.
-pub(crate) enum Sent {
-    /// It is durable and on its way.
-    Created(Arc<Message>),
-    /// The same request came before.
-    Repeated(MessageId),
 }
 
 impl ExampleIn {
@@ -123,8 +117,9 @@ pub(crate) async fn create(
     let endpoint = find::endpoint(&configuration, api.store.ids(), application, &endpoint)?.id;
     let target = Target { organisation: view.organisation, application, endpoint };
     match send(&api, target, &given, |it| caller.sees(it), idempotency).await? {
-        Sent::Created(it) => Ok(messages::answer(&api, StatusCode::OK, &it, true)),
-        Sent::Repeated(id) => messages::repeated(&api, id, StatusCode::OK, true).await,
+        Stored::Created(it) => Ok(messages::answer(&api, StatusCode::OK, &it, true)),
+        Stored::Repeated(id) => messages::repeated(&api, id, StatusCode::OK, true).await,
+        Stored::EventIdExists => Err(ApiError::Internal),
     }
 }
 
@@ -139,12 +134,12 @@ pub(crate) async fn send(
     given: &ExampleIn,
     sees: impl Fn(&EventType) -> bool,
     idempotency: Option<Fingerprint>,
-) -> Result<Sent, ApiError> {
-    for _ in 0..MATCHES_MAX {
-        let configuration = api.store.configuration();
-        if let Some(id) = messages::earlier(api, to.application, &given.event_type, idempotency).await? {
-            return Ok(Sent::Repeated(id));
-        }
+) -> Result<Stored, ApiError> {
+    if let Some(id) = messages::earlier(api, to.application, &given.event_type, idempotency).await? {
+        return Ok(Stored::Repeated(id));
+    }
+    let sees = &sees;
+    let make = |configuration: Arc<Configuration>| async move {
         let found = configuration.event_type(to.organisation, &given.event_type);
         let it = found.filter(|it| sees(it)).ok_or_else(|| {
             let msg = "is not in the event catalogue; create it first";
@@ -156,7 +151,7 @@ pub(crate) async fn send(
         if configuration.endpoint(to.endpoint).is_none() {
             return Err(ApiError::NotFound("it was deleted meanwhile".to_owned()));
         }
-        let message = NewMessage {
+        Ok(NewMessage {
             application: to.application,
             event_type: it.name.clone(),
             event_id: None,
@@ -165,14 +160,7 @@ pub(crate) async fn send(
             payload: Bytes::copy_from_slice(payload.get().as_bytes()),
             idempotency,
             payload_retention_days: None,
-        };
-        match api.store.append(vec![message], configuration.version).await?.pop() {
-            Some(Appended::Created(it)) => return Ok(Sent::Created(it)),
-            Some(Appended::Repeated(id)) => return Ok(Sent::Repeated(id)),
-            Some(Appended::Stale) => {}
-            Some(Appended::EventIdExists(_)) | None => return Err(ApiError::Internal),
-        }
-    }
-    tracing::warn!("the configuration changes faster than an example is sent");
-    Err(ApiError::Unavailable)
+        })
+    };
+    append(api, make).await
 }

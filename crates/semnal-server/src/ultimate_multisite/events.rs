@@ -10,10 +10,11 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use semnal_core::id::{ApplicationId, Key, MessageId};
+use semnal_core::configuration::Configuration;
+use semnal_core::id::{Key, MessageId};
 use semnal_core::name::{Channel, EventTypeName};
 use semnal_core::time::UnixMillis;
-use semnal_store::message::{Appended, Fingerprint, Message, NewMessage};
+use semnal_store::message::{Fingerprint, Message, NewMessage};
 use semnal_store::read::Reader;
 use semnal_store::views::filter::{Direction, Found, Kind, MessageFilter, Slice, Span};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ use super::answer::{self, Refusal};
 use super::flat;
 use super::parameters::{Body, QueryParameters, date};
 use crate::api::ApiState;
+use crate::api::append::{Stored, append};
 use crate::api::body::RequestBody;
 use crate::api::error::ApiError;
 use crate::api::message_in::is_payload;
@@ -208,8 +210,8 @@ pub(super) async fn create(
     let payload = flat::with_version(given, known.and_then(|it| it.example.as_deref()));
     let event = NewEvent { event_type, channels: Vec::new(), payload: payload.into(), idempotency: None };
     match fire(&api, bearer, event).await? {
-        Fired::Created(it) => Ok(answer::json(StatusCode::OK, &out(&it, payload_of(&it), &about))),
-        Fired::Repeated(_) => Err(ApiError::Internal.into()),
+        Stored::Created(it) => Ok(answer::json(StatusCode::OK, &out(&it, payload_of(&it), &about))),
+        Stored::Repeated(_) | Stored::EventIdExists => Err(ApiError::Internal.into()),
     }
 }
 
@@ -241,46 +243,29 @@ pub(super) struct NewEvent {
     pub(super) idempotency: Option<Fingerprint>,
 }
 
-/// What became of it.
-pub(super) enum Fired {
-    /// It is durable.
-    Created(Arc<Message>),
-    /// It came before.
-    Repeated(MessageId),
-}
-
 /// Stores an event for every webhook that wants it.
 ///
 /// # Errors
 /// 422 when the catalogue refuses it, 503 when it cannot be stored.
-pub(super) async fn fire(api: &ApiState, bearer: Bearer, event: NewEvent) -> Result<Fired, ApiError> {
-    let gone = || ApiError::not_found("application", "");
-    let application: ApplicationId = bearer.application;
-    for _ in 0..messages::MATCHES_MAX {
-        let configuration = api.store.configuration();
-        configuration.application(application).ok_or_else(gone)?;
-        messages::check_event_type(api, &configuration, bearer.organisation, &event.event_type)?;
-        let payload: &RawValue = serde_json::from_slice(&event.payload).map_err(|_| ApiError::Internal)?;
-        let (organisation, name) = (bearer.organisation, &event.event_type);
+pub(super) async fn fire(api: &ApiState, bearer: Bearer, event: NewEvent) -> Result<Stored, ApiError> {
+    let (application, organisation, name) = (bearer.application, bearer.organisation, &event.event_type);
+    let payload: &RawValue = serde_json::from_slice(&event.payload).map_err(|_| ApiError::Internal)?;
+    let event = &event;
+    let make = |configuration: Arc<Configuration>| async move {
+        configuration.application(application).ok_or_else(|| ApiError::not_found("application", ""))?;
+        messages::check_event_type(api, &configuration, organisation, name)?;
         payload_check::check(api, &configuration, organisation, name, payload, &messages::PAYLOAD_PLACE)
             .await?;
-        let message = NewMessage {
+        Ok(NewMessage {
             application,
-            event_type: event.event_type.clone(),
+            event_type: name.clone(),
             event_id: None,
-            endpoints: configuration.matching(application, &event.event_type, &event.channels),
+            endpoints: configuration.matching(application, name, &event.channels),
             channels: event.channels.clone(),
             payload: event.payload.clone(),
             payload_retention_days: None,
             idempotency: event.idempotency,
-        };
-        match api.store.append(vec![message], configuration.version).await?.pop() {
-            Some(Appended::Created(it)) => return Ok(Fired::Created(it)),
-            Some(Appended::Repeated(id)) => return Ok(Fired::Repeated(id)),
-            Some(Appended::Stale) => {}
-            Some(Appended::EventIdExists(_)) | None => return Err(ApiError::Internal),
-        }
-    }
-    tracing::warn!("the configuration changes faster than an event is matched");
-    Err(ApiError::Unavailable)
+        })
+    };
+    append(api, make).await
 }

@@ -21,10 +21,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::access::{self, Bearer};
-use super::events::{self, Fired, NewEvent};
+use super::events::{self, NewEvent};
 use super::flat::VERSION_KEY;
 use crate::api::ApiState;
 use crate::api::answer::Answer;
+use crate::api::append::Stored;
 use crate::api::body;
 use crate::api::error::{ApiError, excerpt};
 use crate::api::message_in::is_payload;
@@ -117,10 +118,11 @@ async fn take(api: &ApiState, source: &Source, event: &str, bytes: Bytes) -> Res
         payload,
         idempotency: prints.map(|(current, _)| current),
     };
-    Ok(match events::fire(api, source.bearer, event).await? {
-        Fired::Created(it) => answer(api, source, it.id, is_test, false),
-        Fired::Repeated(id) => answer(api, source, id, is_test, true),
-    })
+    match events::fire(api, source.bearer, event).await? {
+        Stored::Created(it) => Ok(answer(api, source, it.id, is_test, false)),
+        Stored::Repeated(id) => Ok(answer(api, source, id, is_test, true)),
+        Stored::EventIdExists => Err(ApiError::Internal),
+    }
 }
 
 /// Returns the hashes of an event in the stretch of time that it falls into, and in the one before: each as long as the

@@ -22,7 +22,8 @@ use super::detail::held;
 use super::offer::pretty;
 use super::{name, public_id};
 use crate::api::ApiError;
-use crate::api::send_example::{self, ExampleIn, Sent, Target};
+use crate::api::append::Stored;
+use crate::api::send_example::{self, ExampleIn, Target};
 use crate::console::bins::leads::{self, Lead};
 use crate::console::causes::explain;
 use crate::console::form::{FieldErrors, Form};
@@ -135,12 +136,12 @@ pub(in crate::console) async fn submit(
     let to = Target { organisation: application.organisation, application: application.id, endpoint: it.id };
     let viewer = &signed.viewer;
     match send_example::send(&page.console.api, to, &given, |it| viewer.sees(it), None).await {
-        Ok(Sent::Created(message)) => {
+        Ok(Stored::Created(message)) => {
             let ids = page.console.api.store.ids();
             let sent = ids.encode(IdKind::Message, application.id.partition(), message.id.0);
             Ok(page.go(&format!("/webhooks/{id}/test?sent={sent}")))
         }
-        Ok(Sent::Repeated(_)) => Err(Problem::Failed),
+        Ok(Stored::Repeated(_) | Stored::EventIdExists) => Err(Problem::Failed),
         Err(ApiError::Invalid(all)) => {
             for wrong in &all {
                 match wrong.field() {
