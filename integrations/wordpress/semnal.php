@@ -356,8 +356,9 @@ final class Semnal_Bridge {
 		if ( false === $text ) {
 			$text = wp_json_encode( (object) $payload, JSON_PARTIAL_OUTPUT_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE );
 		}
-		// Reads both ends of the key, which costs nothing however many rows there are.
-		$rows = (int) $wpdb->get_var( 'SELECT COALESCE(MAX(id) - MIN(id) + 1, 0) FROM ' . self::spool() );
+		// From the first that waits to the last one, which costs little however many there are. Those before it were refused.
+		$first = '(SELECT id FROM ' . self::spool() . " WHERE refused = '' ORDER BY id LIMIT 1)";
+		$rows  = (int) $wpdb->get_var( "SELECT COALESCE(MAX(id) - {$first} + 1, 0) FROM " . self::spool() );
 		if ( $rows < self::rows_max() ) {
 			$row = array(
 				'event_id'   => 'wp-' . wp_generate_uuid4(),
@@ -537,11 +538,11 @@ final class Semnal_Bridge {
 		return array( (int) curl_getinfo( $this->curl, CURLINFO_RESPONSE_CODE ), (string) $answer );
 	}
 
-	/** Proves that we have the key, without sending it: id, time, request line and body under its hash. */
+	/** Proves that we have the key, without sending it: signs id, time, request line and body. */
 	private static function signature( $id, $path, $body ) {
 		$at   = time();
-		$hash = hash( 'sha256', SEMNAL_API_KEY, true );
-		$sign = base64_encode( hash_hmac( 'sha256', "{$id}\n{$at}\nPOST {$path}\n{$body}", $hash, true ) );
+		$own  = hash_hmac( 'sha256', 'signed request', SEMNAL_API_KEY, true );
+		$sign = base64_encode( hash_hmac( 'sha256', "{$id}\n{$at}\nPOST {$path}\n{$body}", $own, true ) );
 		return 'Signed key=' . substr( SEMNAL_API_KEY, 0, 11 ) . ", id={$id}, at={$at}, signature={$sign}";
 	}
 

@@ -77,7 +77,7 @@ pub struct EventType {
     pub updated_at: UnixMillis,
 }
 
-/// A key for the API. The key itself is shown once; its SHA-256 is kept.
+/// A key for the API. The key itself is shown once; its SHA-256 is kept, and what signs requests, sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// Its key in the store.
@@ -88,6 +88,8 @@ pub struct ApiKey {
     pub name: String,
     /// SHA-256 of the whole key text.
     pub digest: [u8; 32],
+    /// With what its owner signs requests; `None` for a key that cannot.
+    pub signing: Option<SigningKey>,
     /// The first characters, to tell keys apart in a list.
     pub hint: String,
     /// What it may do; empty means all.
@@ -100,6 +102,16 @@ pub struct ApiKey {
     pub expires_at: Option<UnixMillis>,
     /// Since when it is refused.
     pub revoked_at: Option<UnixMillis>,
+}
+
+/// With what requests are signed: derived from the text of an API key, and as secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SigningKey(pub [u8; 32]);
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
 }
 
 /// What a key opens.

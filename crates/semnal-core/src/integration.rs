@@ -110,10 +110,13 @@ impl Integrations {
         self.put(&bare);
     }
 
-    /// Removes what says nothing any more. The greatest number stays, so that it is not given out again.
+    /// Removes what says nothing any more. The greatest number stays, so that it is not given out again, and so does what
+    /// was imported, so that an import that is repeated brings nothing back.
     fn clear(&mut self) {
         let last = self.entries.last_key_value().map_or(0, |(number, _)| *number);
-        self.entries.retain(|number, it| *number == last || it.endpoint.is_some() || it.gone_at.is_some());
+        let says =
+            |it: &Integration| it.endpoint.is_some() || it.gone_at.is_some() || it.imported_from.is_some();
+        self.entries.retain(|number, it| *number == last || says(it));
     }
 }
 
@@ -163,6 +166,17 @@ mod tests {
         assert!(list.get(2).is_none());
         list.forget(2);
         assert_eq!(numbers(&list), [1, 3]);
+    }
+
+    #[test]
+    fn what_was_imported_is_remembered_when_it_was_deleted() {
+        let mut list = Integrations::default();
+        list.put(&Integration { imported_from: Some(1), ..entry(1) });
+        list.put(&entry(2));
+        list.endpoint_deleted(EndpointId(Key(10)));
+        assert_eq!(list.get(1).map(|it| it.endpoint), Some(None));
+        list.forget(1);
+        assert_eq!(numbers(&list), [1, 2]);
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod problem;
 mod secrets;
 mod settings;
 mod start;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -63,7 +64,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{Method, header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::api::ApiState;
@@ -73,9 +73,7 @@ pub(crate) use facts::ServerFacts;
 use language::Texts;
 use problem::Problem;
 use secrets::{FormKey, Passwords};
-
-/// 1,000 pages may listen for news at once.
-const STREAMS_MAX: usize = 1_000;
+use streams::Streams;
 
 /// What every page has at hand.
 pub(crate) struct Console {
@@ -90,7 +88,7 @@ pub(crate) struct Console {
     forms: FormKey,
     passwords: Passwords,
     attempts: Attempts,
-    streams: Arc<Semaphore>,
+    streams: Arc<Streams>,
 }
 
 impl Console {
@@ -106,13 +104,8 @@ impl Console {
             forms,
             passwords: Passwords::new(),
             attempts: Attempts::default(),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::default(),
         }
-    }
-
-    /// Takes one of the places for pages that listen for news; it is free again when what is returned is dropped.
-    fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.streams.clone().try_acquire_owned().map_err(|_| Problem::TooManyStreams)
     }
 
     /// Says what is known of the server.

@@ -1,9 +1,12 @@
 //! The text of API keys: `semnal_`, 43 base62 characters of randomness, 6 of checksum.
 //!
 //! The checksum tells a mistyped key from a revoked one without a look-up, and lets scanners for leaked secrets be
-//! sure of what they found. Only the SHA-256 of the whole text is kept.
+//! sure of what they found. Of the whole text only the SHA-256 is kept, and
+//! what signs requests, sealed.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
+use semnal_core::application::SigningKey;
 
 /// What every key begins with.
 pub(crate) const PREFIX: &str = "semnal_";
@@ -17,6 +20,8 @@ const CHECKSUM_CHARACTERS: usize = 6;
 const HINT_CHARACTERS: usize = PREFIX.len() + 4;
 /// 24 base62 characters hold 142 bits: what the keys and secrets of Ultimate Multisite are.
 const SHORT_CHARACTERS: usize = 24;
+/// What a signing key is derived for.
+const SIGNING_PURPOSE: &[u8] = b"signed request";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A key that was just made. Its text is shown once and kept nowhere.
@@ -25,6 +30,8 @@ pub(crate) struct NewKey {
     pub text: String,
     /// SHA-256 of the text.
     pub digest: [u8; 32],
+    /// With what its owner signs requests.
+    pub signing: SigningKey,
     /// Its first characters.
     pub hint: String,
 }
@@ -37,7 +44,7 @@ pub(crate) fn generate(random: [u8; RANDOM_BYTES]) -> NewKey {
     let checksum = checksum(&text);
     text.push_str(&checksum);
     let hint = text[..HINT_CHARACTERS].to_owned();
-    NewKey { digest: sha256(&text), hint, text }
+    NewKey { digest: sha256(&text), signing: signing(&text), hint, text }
 }
 
 /// Returns the digest by which a key is looked up; `None` when the text cannot be a key. The checksum is left to
@@ -55,6 +62,13 @@ pub(crate) fn is_mistyped(text: &str) -> bool {
         let (random, given) = text.split_at(text.len() - CHECKSUM_CHARACTERS);
         checksum(random) != given
     }
+}
+
+/// Returns the key with which the owner of an API key signs requests. It does not follow from the digest by which keys
+/// are looked up: whoever reads that can sign nothing.
+pub(crate) fn signing(text: &str) -> SigningKey {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()), SIGNING_PURPOSE);
+    SigningKey(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
 }
 
 fn checksum(text: &str) -> String {

@@ -54,6 +54,8 @@ pub(crate) fn router(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     router
         .route("/wp-json", any(no_route))
         .route("/wp-json/{*rest}", any(no_route))
+        .route("/in/{token}", any(source::unknown_path))
+        .route("/in/{token}/{event}/{*rest}", any(source::unknown_path))
         .route("/in/{token}/{event}/", source.clone())
         .route("/in/{token}/{event}", source)
 }

@@ -307,6 +307,14 @@ impl Bins {
         Ok(found.into_iter().filter(is_theirs).collect())
     }
 
+    /// Returns the number of the newest request of a bin that says that it is a delivery of a message.
+    ///
+    /// # Errors
+    /// As [`Bins::request`].
+    pub async fn last_of_message(&self, bin: BinId, message: MessageId) -> Result<Option<u32>, StoreError> {
+        self.read(move |reader| reader.last_of_message(bin, message)).await
+    }
+
     /// Returns what a bin holds, now and whenever that changes; ends with the bin.
     pub fn watch(&self, bin: BinId) -> Option<watch::Receiver<Tally>> {
         let mut watchers = self.shared.watchers.lock();

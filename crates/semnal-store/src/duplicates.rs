@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use semnal_core::id::Key;
@@ -30,6 +31,8 @@ const RECENT_MAX: usize = 500_000;
 const INDEX_BATCH: usize = 200_000;
 /// 100,000 fingerprints of the index are added to the filter at once, at the start.
 const FILTER_BATCH_ROWS: i64 = 100_000;
+/// 1 s passes after a batch that could not be written.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Rows read at once while memory is rebuilt.
 const REBUILD_BATCH_ROWS: usize = 10_000;
 
@@ -46,8 +49,10 @@ struct Index {
     batches: Worker<Vec<(Fingerprint, Key)>>,
     /// Everything up to this key is in the index.
     position: Arc<AtomicI64>,
-    /// The position that the batch under way will reach.
-    under_way: Key,
+    /// The last key of the batch that was handed over last.
+    handed_over: Key,
+    /// The last key of the batch that was tried last, whether it is in the index now or not.
+    tried: Arc<AtomicI64>,
     filter: Arc<Filter>,
 }
 
@@ -55,6 +60,7 @@ struct Index {
 struct Writer {
     connection: Connection,
     position: Arc<AtomicI64>,
+    tried: Arc<AtomicI64>,
     filter: Arc<Filter>,
 }
 
@@ -105,14 +111,14 @@ impl Duplicates {
                 self.recent.remove(&fingerprint);
             }
         }
-        if self.order.len() <= RECENT_MAX || index.under_way > position {
+        if self.order.len() <= RECENT_MAX || index.handed_over.0 > index.tried.load(Ordering::Acquire) {
             return;
         }
         let last = self.order[INDEX_BATCH - 1].0;
         let batch: Vec<_> =
             self.order.iter().take_while(|(key, _)| *key <= last).map(|(key, f)| (*f, *key)).collect();
         if index.batches.offer(batch) {
-            index.under_way = last;
+            index.handed_over = last;
         }
     }
 }
@@ -129,11 +135,13 @@ impl Index {
             Err(error) => return Err(error),
         };
         let reader = crate::sqlite::open_reader(path)?;
-        let (filter, under_way) = (Arc::new(Filter::default()), position);
+        let (filter, handed_over) = (Arc::new(Filter::default()), position);
+        let tried = Arc::new(AtomicI64::new(position.0));
         let position = Arc::new(AtomicI64::new(position.0));
-        let mut writer = Writer { connection, position: position.clone(), filter: filter.clone() };
+        let (tells, tells_tried) = (position.clone(), tried.clone());
+        let mut writer = Writer { connection, position: tells, tried: tells_tried, filter: filter.clone() };
         let batches = Worker::start("semnal-duplicates", path, move |received| writer.serve(&received))?;
-        Ok(Index { reader, batches, position, under_way, filter })
+        Ok(Index { reader, batches, position, handed_over, tried, filter })
     }
 
     fn position(&self) -> Key {
@@ -201,7 +209,7 @@ impl Writer {
             }
             drop(rows);
             drop(statement);
-            if count < FILTER_BATCH_ROWS {
+            if count < FILTER_BATCH_ROWS || self.filter.is_full() {
                 self.filter.complete();
                 return Ok(());
             }
@@ -222,9 +230,13 @@ impl Writer {
         }
         match write(&mut self.connection, &batch, last) {
             Ok(()) => self.position.store(last.0, Ordering::Release),
-            // The entries stay in memory, and are read from the journal after the next start.
-            Err(error) => tracing::error!(error = %error, "the index of duplicates cannot be written"),
+            // The entries stay in memory, and are handed over again.
+            Err(error) => {
+                tracing::error!(error = %error, "the index of duplicates cannot be written");
+                std::thread::park_timeout(AFTER_FAILURE);
+            }
         }
+        self.tried.store(last.0, Ordering::Release);
     }
 }
 
@@ -298,6 +310,32 @@ mod tests {
         assert!((1..=count).all(|n| it.filter.may_have(&fingerprint(n))));
         assert_eq!(it.find(&fingerprint(-7)).unwrap(), Some(Key(count + 1)));
         assert_eq!(it.find(&fingerprint(-8)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_batch_that_could_not_be_written_is_handed_over_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(INDEX_FILE);
+        let disk = MemoryDisk::default();
+        let mut it = Duplicates::open(Some(directory.path()), &ReadSource::Memory(&disk.tables)).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("alter table seen rename to away").unwrap();
+        let count = i64::try_from(RECENT_MAX + 1).unwrap();
+        for n in 1..=count {
+            it.insert(fingerprint(n), Key(n));
+        }
+        it.shift();
+        let index = |it: &Duplicates| it.index.as_ref().unwrap().tried.load(Ordering::Acquire);
+        while index(&it) == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(it.index.as_ref().unwrap().position(), Key(0), "nothing was written");
+        other.execute_batch("alter table away rename to seen").unwrap();
+        while it.index.as_ref().unwrap().position() == Key(0) {
+            it.shift();
+            std::thread::yield_now();
+        }
+        assert_eq!(it.find(&fingerprint(1)).unwrap(), Some(Key(1)));
     }
 
     #[test]

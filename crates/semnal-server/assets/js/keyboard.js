@@ -28,6 +28,32 @@ const nextTheme = () => {
   announce(chosen.textContent);
   fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, chosen)) });
 };
+// In place: what the page shows once, and what somebody typed, stays.
+const nextTimes = () => {
+  const form = find("#times-form");
+  if (!form) return;
+  const button = find("button", form);
+  fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
+  const utc = button.value === "utc";
+  for (const time of document.querySelectorAll("time[datetime]:not([data-countdown])")) {
+    const at = new Date(time.dateTime);
+    if (utc) {
+      time.dataset.fixed = "";
+      time.title = time.textContent;
+      time.textContent = `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+    } else {
+      delete time.dataset.fixed;
+    }
+  }
+  tell();
+  announce(button.textContent);
+  [button.value, button.textContent, button.dataset.other] = [utc ? "relative" : "utc", button.dataset.other, button.textContent];
+};
+// A page that was replaced in part has an older address in its frame.
+document.addEventListener("submit", (event) => {
+  const back = event.target.closest(".preferences form") && find("[name=back]", event.target);
+  if (back) back.value = here();
+});
 const escape = () => {
   if (location.hash === "#menu") location.hash = "";
   for (const open of document.querySelectorAll("details.drop[open]")) {
@@ -41,7 +67,7 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   t: nextTheme,
-  u: () => find("#times-form button")?.click(),
+  u: nextTimes,
   x: () => press("input[type=checkbox]"),
   c: () => press("[data-copy]"),
   r: () => press("[data-resend]"),

@@ -1,7 +1,7 @@
 //! Who calls, and what they may do: our API keys, tokens of portals, Svix-style tokens, or whoever can open the control
 //! socket.
 //!
-//! [`super::gate`] calls [`identify`] for every request; handlers ask the [`Caller`] for what they need before they
+//! [`super::gate`] calls [`identify`] for every request that is not signed ([`super::signed`]); handlers ask the [`Caller`] for what they need before they
 //! look at anything. Invariant: no text of a key or token leaves this file.
 
 use std::collections::BTreeSet;
@@ -164,6 +164,16 @@ impl Caller {
             Kind::Application(portal) => Ok(View { organisation, only: Some(portal.application) }),
             _ => Ok(View { organisation, only: None }),
         }
+    }
+
+    /// Returns the same caller with no more than one of its scopes; one that has not this one keeps what it has.
+    pub(super) fn only(mut self, scope: Scope) -> Caller {
+        if let Kind::Key(key) = &mut self.kind
+            && (key.scopes.is_empty() || key.scopes.contains(&scope))
+        {
+            Arc::make_mut(key).scopes = vec![scope];
+        }
+        self
     }
 
     /// Tells whether an event type is offered to this caller.

@@ -129,7 +129,7 @@ pub(crate) async fn create_key_in(
     if !problems.is_empty() {
         return Err(ApiError::Invalid(problems));
     }
-    let keys::NewKey { text, digest, hint } = keys::generate(random()?);
+    let keys::NewKey { text, digest, signing, hint } = keys::generate(random()?);
     let (id, name, scopes) = (ApiKeyId(store.next_key()), name.to_owned(), granted.into_iter().collect());
     let expires_at = length.map(|length| now + length);
     let ids = store.ids().clone();
@@ -139,6 +139,7 @@ pub(crate) async fn create_key_in(
             organisation,
             name,
             digest,
+            signing: Some(signing),
             hint,
             scopes,
             opens: Opens::Api,

@@ -227,6 +227,7 @@ impl World {
             organisation,
             name: format!("key {seed}"),
             digest: new.digest,
+            signing: Some(new.signing),
             hint: new.hint,
             scopes: scopes.to_vec(),
             opens: Opens::Api,

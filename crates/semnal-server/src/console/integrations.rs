@@ -88,7 +88,7 @@ fn answer(
     page.html(&view)
 }
 
-/// Returns what a key of another system opens: "Events and webhooks of shop".
+/// Returns what a key of another system opens: "Webhooks and events of shop".
 fn opens(page: &Page, configuration: &Configuration, it: &ApiKey) -> Option<String> {
     let application = configuration.application(it.opens.application()?);
     let name = application.map_or_else(String::new, |it| it.name.clone());

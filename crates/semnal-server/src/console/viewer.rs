@@ -76,6 +76,11 @@ impl Viewer {
         self.user.is_none()
     }
 
+    /// Returns who it is: a user, or whoever came by a portal of an application.
+    pub(super) fn who(&self) -> (OrganisationId, Option<UserId>, Option<ApplicationId>) {
+        (self.organisation, self.user, self.only)
+    }
+
     /// Grants something.
     ///
     /// # Errors

@@ -17,9 +17,10 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use semnal_core::configuration::Change;
+use semnal_core::configuration::{Change, Configuration};
 use semnal_core::endpoint::{Endpoint, EndpointState};
 use semnal_core::id::{EndpointId, IdKind};
+use semnal_core::integration::MANUAL;
 use semnal_core::name::EventTypeName;
 use semnal_core::portal::Capability;
 use semnal_core::time::UnixMillis;
@@ -224,9 +225,16 @@ fn row(page: &Page, it: &Endpoint, numbers: Option<Numbers>, failing: Option<Uni
         events: types.into_iter().take(EVENTS_SHOWN).collect(),
         line: Sparkline::new(&numbers.hours),
         last: numbers.last.map(|at| page.when(at)),
-        integration: it.metadata.get(INTEGRATION).cloned().unwrap_or_default(),
+        integration: made_by(&page.console.api.store.configuration(), it),
         is_active: it.state == EndpointState::Active,
     }
+}
+
+/// Returns which service made a webhook, or says that it did; empty for a person.
+fn made_by(configuration: &Configuration, it: &Endpoint) -> String {
+    let entry = configuration.integration_of(it.id).map(|entry| &entry.service);
+    let service = entry.filter(|it| *it != MANUAL).or_else(|| it.metadata.get(INTEGRATION));
+    service.cloned().unwrap_or_default()
 }
 
 /// `GET /webhooks/{endpoint}/pause?back`: asks first.

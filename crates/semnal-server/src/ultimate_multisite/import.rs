@@ -215,22 +215,26 @@ impl Place<'_> {
         found
     }
 
-    /// Tells whether a row came before. One that was gone because its target answered 410 stays gone.
+    /// Tells whether a row came before. One that was deleted here since, or whose target answered 410, stays away.
     fn was_imported(&self, row: &Row) -> bool {
         let same = |it: &Arc<Integration>| {
-            let is_there = it.endpoint.is_some() || it.gone_at.is_some();
             let endpoint = it.endpoint.and_then(|id| self.configuration.endpoint(id));
             let is_its = endpoint.is_some_and(|e| {
                 it.number == row.id && e.url == row.url && super::webhook_list::first_event(e) == row.event
             });
-            is_there && (it.imported_from == Some(row.id) || is_its)
+            it.imported_from == Some(row.id) || is_its
         };
         self.list.iter().any(same)
     }
 
     fn fits(&self, number: u32) -> Result<(), String> {
-        let entry = self.list.get(number).and_then(|it| self.configuration.endpoint(it.endpoint?));
-        match entry {
+        let entry = self.list.get(number);
+        let is_gone = entry.is_some_and(|it| it.gone_at.is_some());
+        match entry.and_then(|it| self.configuration.endpoint(it.endpoint?)) {
+            _ if is_gone => Err(format!(
+                "number {number} belonged to a webhook here whose target answered 410, and which may still be deleted \
+                 by that number"
+            )),
             _ if self.taken.contains(&number) => Err(format!("number {number} came twice")),
             Some(other) => Err(format!(
                 "number {number} belongs to another webhook here ({:?}); delete that one and import again",

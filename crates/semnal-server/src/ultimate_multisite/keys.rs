@@ -110,16 +110,20 @@ pub(crate) async fn create(
         if found.is_operational() {
             return Err(ApiError::not_found("application", &application));
         }
-        if configuration.key_by_digest(&digest).is_some() {
-            let why = "this server has this key already; `semnal keys list` shows the keys";
+        let known = configuration.key_by_digest(&digest);
+        if known.is_some_and(|it| it.organisation != organisation || is_live(it, now)) {
+            let why = "this server has this key already; `semnal keys list` shows the keys, `semnal keys revoke` ends one";
             return Err(ApiError::Conflict(why.to_owned()));
         }
+        // One that opens nothing any more is replaced, so that what was mistyped can be mended.
+        let id = known.map_or(id, |it| it.id);
         let application = found.id;
         let it = ApiKey {
             id,
             organisation,
             name,
             digest,
+            signing: None,
             hint,
             scopes: Vec::new(),
             opens: match is_pair {
@@ -137,6 +141,10 @@ pub(crate) async fn create(
         Ok((it, out))
     })
     .await
+}
+
+fn is_live(it: &ApiKey, now: UnixMillis) -> bool {
+    it.revoked_at.is_none() && it.expires_at.is_none_or(|at| at > now)
 }
 
 fn judge(asked: &Asked) -> Vec<Problem> {

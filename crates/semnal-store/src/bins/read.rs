@@ -76,6 +76,24 @@ impl Reader {
         Ok(Found { items: part.found, more_after: part.more_after })
     }
 
+    /// Returns the number of the newest request of a bin that says that it is a delivery of a message.
+    pub(super) fn last_of_message(&self, bin: BinId, message: MessageId) -> Result<Option<u32>, StoreError> {
+        match self {
+            Reader::Sqlite(it) => {
+                let sql =
+                    "select number from request where message = ?1 and bin = ?2 order by number desc limit 1";
+                let mut statement = it.connection.prepare_cached(sql)?;
+                let mut rows = statement.query((message.0.0, bin.0.0))?;
+                Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+            }
+            Reader::Memory(tables) => {
+                let tables = tables.lock();
+                let of = tables.requests.values().filter(|it| it.id.bin == bin);
+                Ok(of.filter(|it| it.capture.message == Some(message)).map(|it| it.id.number).max())
+            }
+        }
+    }
+
     /// Returns the requests that say that they are deliveries of a message, newest first.
     pub(super) fn of_message(&self, message: MessageId) -> Result<Vec<CapturedRequest>, StoreError> {
         let mut found = match self {

@@ -1,18 +1,20 @@
 //! Which fingerprints are surely not in the index: a blocked Bloom filter in memory. Almost every fingerprint that is
 //! looked for is a new one, and for those the index would be read at a random place.
 //!
-//! It may say "perhaps" of one that is not there, ever more often as the index grows; never "no" of one that is. One
-//! thread adds, another asks. A fingerprint is a keyed hash already, so its bits are used as they are.
+//! It may say "perhaps" of one that is not there, ever more often as the index grows, and of everything once that is too
+//! large for it; never "no" of one that is. One thread adds, another asks. A fingerprint is a keyed hash already, so its bits are used as they are.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::message::Fingerprint;
 
-/// 8 MiB, taken when the first fingerprints move to the index: of 8 million, one in 100 unknown ones is looked up.
+/// 8 MiB, taken when the first fingerprints move to the index. With 8 million of them one in 50 unknown ones is looked up.
 const BLOCKS: usize = 131_072;
 /// A block is a line of the processor's cache: 512 bits.
 const BLOCK_WORDS: usize = 8;
+/// 16 million: with more, every fifth unknown one and more would be looked up all the same.
+const ADDED_MAX: usize = 16_000_000;
 /// 5 bits stand for a fingerprint.
 const BITS: u32 = 5;
 
@@ -22,20 +24,30 @@ pub(super) struct Filter {
     words: OnceLock<Box<[AtomicU64]>>,
     /// Everything that the index has was added.
     is_complete: AtomicBool,
+    added: AtomicUsize,
 }
 
 impl Filter {
     /// Adds a fingerprint; whoever makes the index known afterwards makes this known too.
     pub(super) fn add(&self, fingerprint: &Fingerprint) {
+        if self.is_full() {
+            return self.is_complete.store(false, Ordering::Release);
+        }
+        self.added.fetch_add(1, Ordering::Relaxed);
         let words = self.words.get_or_init(|| (0..BLOCKS * BLOCK_WORDS).map(|_| AtomicU64::new(0)).collect());
         for (word, bit) in places(fingerprint) {
             words[word].fetch_or(bit, Ordering::Relaxed);
         }
     }
 
-    /// Says that everything was added that the index had at the start.
+    /// Says that everything was added that the index had at the start; of no use once it is full.
     pub(super) fn complete(&self) {
-        self.is_complete.store(true, Ordering::Release);
+        self.is_complete.store(!self.is_full(), Ordering::Release);
+    }
+
+    /// Tells whether it takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.added.load(Ordering::Relaxed) >= ADDED_MAX
     }
 
     /// Tells whether the index may have a fingerprint.
@@ -86,5 +98,18 @@ mod tests {
         assert!((0..1_000_000).all(|n| it.may_have(&fingerprint(n))));
         let mistaken = (1_000_000..1_100_000).filter(|n| it.may_have(&fingerprint(*n))).count();
         assert!(mistaken < 100, "{mistaken} of 100,000");
+    }
+
+    #[test]
+    fn one_that_is_full_denies_nothing_any_more() {
+        let it = Filter::default();
+        it.complete();
+        it.add(&fingerprint(1));
+        assert!(!it.may_have(&fingerprint(2)));
+        it.added.store(ADDED_MAX, Ordering::Relaxed);
+        it.add(&fingerprint(2));
+        assert!(it.may_have(&fingerprint(2)) && it.may_have(&fingerprint(3)));
+        it.complete();
+        assert!(it.may_have(&fingerprint(4)));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
-use semnal_core::application::{ApiKey, Application, EventType, Opens, Organisation, Scope};
+use semnal_core::application::{ApiKey, Application, EventType, Opens, Organisation, Scope, SigningKey};
 use semnal_core::configuration::{Change, Configuration};
 use semnal_core::endpoint::{Endpoint, EndpointSecret, EndpointState};
 use semnal_core::id::{ApiKeyId, ApplicationId, EndpointId, Key, OrganisationId};
@@ -41,7 +41,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, change: &Change) -> 
             connection.execute(sql, params![organisation.0.0, name.as_str()])?;
             Ok(())
         }
-        Change::PutApiKey(it) => put_api_key(connection, it),
+        Change::PutApiKey(it) => put_api_key(connection, vault, it),
         Change::Revoke(it) => revocations::put(connection, it),
         Change::ForgetRevocation(_, position) => revocations::delete(connection, *position),
         Change::Account(it) => accounts::write(connection, it),
@@ -72,7 +72,7 @@ pub(crate) fn load(connection: &Connection, vault: &Vault) -> Result<Configurati
         Ok(())
     })?;
     each(connection, &format!("select {API_KEY_COLUMNS} from api_key order by key"), |row| {
-        all.push(Change::PutApiKey(read_api_key(row)?));
+        all.push(Change::PutApiKey(read_api_key(row, vault)?));
         Ok(())
     })?;
     revocations::load(connection, &mut all)?;
@@ -292,13 +292,14 @@ fn read_event_type(row: &Row<'_>) -> Result<EventType, StoreError> {
 const API: &str = "api";
 const ULTIMATE_MULTISITE: &str = "ultimate_multisite";
 const SOURCE: &str = "source";
-const API_KEY_COLUMNS: &str = "key, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at, opens, application, secret_digest";
+const API_KEY_COLUMNS: &str = "key, organisation, name, digest, hint, scopes, created_at, expires_at, revoked_at, opens, application, secret_digest, signing_sealed";
 
-fn put_api_key(connection: &Connection, it: &ApiKey) -> Result<(), StoreError> {
+fn put_api_key(connection: &Connection, vault: &Vault, it: &ApiKey) -> Result<(), StoreError> {
     let sql = format!(
-        "insert into api_key ({API_KEY_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "insert into api_key ({API_KEY_COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          on conflict (key) do update set name = excluded.name, scopes = excluded.scopes,
-         expires_at = excluded.expires_at, revoked_at = excluded.revoked_at"
+         created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at,
+         opens = excluded.opens, application = excluded.application, secret_digest = excluded.secret_digest"
     );
     let scopes = it.scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" ");
     let (opens, secret) = match &it.opens {
@@ -306,6 +307,7 @@ fn put_api_key(connection: &Connection, it: &ApiKey) -> Result<(), StoreError> {
         Opens::UltimateMultisite { secret_digest, .. } => (ULTIMATE_MULTISITE, Some(&secret_digest[..])),
         Opens::Source { .. } => (SOURCE, None),
     };
+    let signing = it.signing.map(|key| vault.seal(&sealed_key_row(it.id), &key.0)).transpose()?;
     connection.prepare_cached(&sql)?.execute(params![
         it.id.0.0,
         it.organisation.0.0,
@@ -319,19 +321,26 @@ fn put_api_key(connection: &Connection, it: &ApiKey) -> Result<(), StoreError> {
         opens,
         it.opens.application().map(|application| application.0.0),
         secret,
+        signing,
     ])?;
     Ok(())
 }
 
-fn read_api_key(row: &Row<'_>) -> Result<ApiKey, StoreError> {
+fn read_api_key(row: &Row<'_>, vault: &Vault) -> Result<ApiKey, StoreError> {
     let key: i64 = row.get(0)?;
+    let id = ApiKeyId(Key(key));
+    let signing = row.get::<_, Option<Vec<u8>>>(12)?.map(|sealed| vault.open(&sealed_key_row(id), &sealed));
+    let wrong =
+        |_| StoreError::Corrupt { table: "api_key", key, what: "its signing key has another length".into() };
+    let signing = signing.transpose()?.map(|it| it.try_into().map(SigningKey).map_err(wrong)).transpose()?;
     let scopes: String = row.get(5)?;
     let scopes = scopes.split_whitespace().map(|word| {
         let what = || StoreError::Corrupt { table: "api_key", key, what: format!("unknown scope {word:?}") };
         Scope::parse(word).ok_or_else(what)
     });
     Ok(ApiKey {
-        id: ApiKeyId(Key(key)),
+        id,
+        signing,
         organisation: OrganisationId(Key(row.get(1)?)),
         name: row.get(2)?,
         digest: row.get(3)?,
@@ -342,6 +351,10 @@ fn read_api_key(row: &Row<'_>) -> Result<ApiKey, StoreError> {
         expires_at: row.get::<_, Option<i64>>(7)?.map(UnixMillis),
         revoked_at: row.get::<_, Option<i64>>(8)?.map(UnixMillis),
     })
+}
+
+fn sealed_key_row(id: ApiKeyId) -> String {
+    format!("api_key:{}:signing", id.0.0)
 }
 
 fn read_opens(row: &Row<'_>, key: i64) -> Result<Opens, StoreError> {

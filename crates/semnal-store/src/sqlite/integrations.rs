@@ -10,9 +10,9 @@ use semnal_core::time::UnixMillis;
 use super::configuration::each;
 use crate::error::StoreError;
 
-/// Removes what says nothing any more; the greatest number of each list stays.
+/// Removes what says nothing any more; the greatest number of each list stays, and what was imported.
 const CLEAR: &str = "delete from integration where application = ?1 and endpoint is null and gone_at is null
-    and number < (select max(number) from integration where application = ?1)";
+    and imported_from is null and number < (select max(number) from integration where application = ?1)";
 
 pub(super) fn put(connection: &Connection, it: &Integration) -> Result<(), StoreError> {
     let sql = "insert into integration (application, number, endpoint, service, hidden, migrated_from, imported_from,

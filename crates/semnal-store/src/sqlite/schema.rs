@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// One entry per migration, oldest first; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT, INTEGRATION];
+const MIGRATIONS: &[&str] =
+    &[BASE, FEED, TASK, PAYLOADS_AND_PORTAL, HEALTH, ACCOUNTS, CONTENT, INTEGRATION, SIGNING];
 
 /// Version 1. Types stay portable (TEXT, BIGINT with unix milliseconds, BLOB); no triggers.
 const BASE: &str = "
@@ -301,6 +302,9 @@ alter table api_key add column opens text not null default 'api';
 alter table api_key add column application integer;
 alter table api_key add column secret_digest blob;
 ";
+
+/// Version 9. With what requests are signed, for keys that can: sealed, unlike the digest, which opens nothing.
+const SIGNING: &str = "alter table api_key add column signing_sealed blob;";
 
 /// Runs the migrations that the journal has not seen, each in a transaction of its own.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {

@@ -31,8 +31,8 @@ impl Signed {
 
     fn header(&self) -> String {
         let text = format!("{}\n{}\nPOST {}\n{}", self.id, self.at, self.path, self.body);
-        let digest = Key::new(HMAC_SHA256, &keys::sha256(&self.key));
-        let signature = STANDARD.encode(sign(&digest, text.as_bytes()));
+        let signing = Key::new(HMAC_SHA256, &keys::signing(&self.key).0);
+        let signature = STANDARD.encode(sign(&signing, text.as_bytes()));
         format!("Signed key={}, id={}, at={}, signature={signature}", &self.key[..11], self.id, self.at)
     }
 
@@ -99,11 +99,37 @@ async fn whatever_was_changed_on_the_way_is_refused() {
 }
 
 #[tokio::test]
+async fn no_body_is_kept_of_somebody_who_has_no_key_here() {
+    let world = World::new().await;
+    world.acme().await;
+    let it = Signed::new(&world).await;
+    let large = format!("{{\"eventType\":\"a\",\"payload\":{{\"x\":\"{}\"}}}}", "x".repeat(2 << 20));
+    let of_stranger = it.header().replace(&it.key[..11], "semnal_AAAA");
+    // 401 and not 413: it was read away without being looked at.
+    send(&world, "POST", PATH, &of_stranger, &large).await.refused(401, "authentication_failed");
+    send(&world, "POST", PATH, &it.header(), &large).await.refused(413, "body_too_large");
+    let unsigned = it.header().replace("signature=", "signature=AAAA");
+    send(&world, "POST", PATH, &unsigned, &it.body).await.refused(401, "authentication_failed");
+}
+
+#[tokio::test]
+async fn a_signed_request_makes_no_application_whatever_its_key_may() {
+    let world = World::new().await;
+    let mut it = Signed::new(&world).await;
+    it.key = world.add_key(DEFAULT_ORGANISATION, &[], 82, |_| {}).await;
+    it.body = json!({ "eventType": "a", "payload": {}, "application": { "name": "Acme", "uid": "acme" } })
+        .to_string();
+    it.send(&world).await.refused(403, "forbidden");
+}
+
+#[tokio::test]
 async fn a_signature_opens_no_more_than_its_key() {
     let world = World::new().await;
     world.acme().await;
     let now = world.api.now();
     let mut it = Signed::new(&world).await;
+    it.key = world.add_key(DEFAULT_ORGANISATION, &[], 83, |key| key.signing = None).await;
+    it.send(&world).await.refused(401, "authentication_failed");
     it.key = world.add_key(DEFAULT_ORGANISATION, &[Scope::Read], 78, |_| {}).await;
     it.send(&world).await.refused(403, "forbidden");
     it.key = world.add_key(DEFAULT_ORGANISATION, &[], 79, |key| key.revoked_at = Some(now)).await;

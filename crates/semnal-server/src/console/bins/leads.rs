@@ -1,10 +1,12 @@
 //! From a delivery to what a bin caught of it.
 
-use semnal_core::id::MessageId;
+use semnal_core::application::DEFAULT_ORGANISATION;
+use semnal_core::id::{BinId, IdKind, MessageId};
+use semnal_core::name::Uid;
+use semnal_store::bins::BinState;
 
-use crate::api::{View, bins};
+use crate::api::{ApiState, BinsApi, bins};
 use crate::console::page::Page;
-use crate::console::problem::Problem;
 use crate::console::viewer::Viewer;
 
 /// Where a delivery to a bin of this server can be looked at from the receiver's side.
@@ -22,21 +24,32 @@ pub(in crate::console) async fn lead(
     viewer: &Viewer,
     url: &str,
     message: MessageId,
-) -> Result<Option<Lead>, Problem> {
-    let (api, Ok(()), Ok(of_server)) = (&page.console.api, viewer.manages(), &page.console.api.bins) else {
-        return Ok(None);
-    };
-    let Some(name) = bin_name(url, &of_server.base_url) else { return Ok(None) };
-    let Ok(state) = bins::find(api, of_server, View::whole(viewer.organisation), name) else {
-        return Ok(None);
-    };
-    let all = of_server.bins.of_message(viewer.organisation, message).await?;
-    let bin = format!("/bins/{}", bins::public_id(api.store.ids(), state.bin.id));
-    let caught = all.iter().find(|it| it.id.bin == state.bin.id);
-    Ok(Some(match caught {
-        Some(it) => Lead { path: format!("{bin}/requests/{}", it.id.number), is_request: true },
-        None => Lead { path: bin, is_request: false },
-    }))
+) -> Option<Lead> {
+    viewer.manages().ok()?;
+    let (api, of_server) = (&page.console.api, page.console.api.bins.as_ref().ok()?);
+    let state = bin(api, of_server, bin_name(url, &of_server.base_url)?)?;
+    if state.bin.organisation != viewer.organisation {
+        return None;
+    }
+    let path = format!("/bins/{}", bins::public_id(api.store.ids(), state.bin.id));
+    match of_server.bins.last_of_message(state.bin.id, message).await {
+        Ok(Some(number)) => Some(Lead { path: format!("{path}/requests/{number}"), is_request: true }),
+        Ok(None) => Some(Lead { path, is_request: false }),
+        Err(error) => {
+            tracing::error!(error = %error, "what a bin caught of a delivery cannot be read");
+            Some(Lead { path, is_request: false })
+        }
+    }
+}
+
+/// Finds a bin as its listener does: by its id, or by its uid in the default organisation.
+fn bin(api: &ApiState, of_server: &BinsApi, name: &str) -> Option<BinState> {
+    if let Ok((_, key)) = api.store.ids().decode(IdKind::Bin, name) {
+        return of_server.bins.get(BinId(key));
+    }
+    let configuration = api.store.configuration();
+    let default = configuration.organisation_by_name(DEFAULT_ORGANISATION)?;
+    of_server.bins.by_uid(default.id, &Uid::parse(name).ok()?)
 }
 
 /// Returns what a URL of the bins' listener calls the bin: the first segment of its path.

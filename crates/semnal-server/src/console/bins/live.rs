@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use semnal_core::request_bin::Tally;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Place;
@@ -20,6 +20,7 @@ use crate::api::bins::updates::{HEARTBEAT, STREAM_SECONDS_MAX, UPDATE_EVERY};
 use crate::console::Console;
 use crate::console::page::Signed;
 use crate::console::problem::Problem;
+use crate::console::streams;
 use crate::console::viewer::Viewer;
 
 struct Listening {
@@ -31,7 +32,7 @@ struct Listening {
     updated_at: Option<Instant>,
     until: Instant,
     /// Its place among the streams.
-    _place: OwnedSemaphorePermit,
+    _place: streams::Place,
 }
 
 /// `GET /bins/{bin}/stream`
@@ -42,7 +43,7 @@ pub(super) async fn get(signed: Signed, Path(bin): Path<String>) -> Result<Respo
     let (console, until) =
         (signed.page.console.clone(), Instant::now() + Duration::from_secs(STREAM_SECONDS_MAX.into()));
     let listening = Listening {
-        _place: console.stream()?,
+        _place: console.streams.take(&signed.viewer)?,
         console,
         bins: place.bins,
         watch,

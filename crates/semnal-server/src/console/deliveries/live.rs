@@ -12,15 +12,16 @@ use bytes::Bytes;
 use http::{HeaderValue, header};
 use semnal_core::application::Application;
 use semnal_core::id::{ApplicationId, IdKind, Key, MessageId};
+use semnal_core::name::Channel;
 use semnal_core::portal::Capability;
 use semnal_store::views::filter::{Direction, Found, Kind, MessageFilter, Slice, Span};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::filter::Filter;
 use crate::api::Streamed;
 use crate::console::page::{Page, Signed};
 use crate::console::problem::Problem;
+use crate::console::streams;
 
 /// 15 s without anything else: proxies close what is silent for longer.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -35,12 +36,14 @@ struct Listening {
     page: Page,
     application: ApplicationId,
     kind: Kind,
+    /// Tests are not counted.
+    without_tests: bool,
     since: MessageId,
     told: usize,
     said_at: Instant,
     until: Instant,
     /// Its place among the streams.
-    _place: OwnedSemaphorePermit,
+    _place: streams::Place,
 }
 
 /// Returns where a page listens: for what comes after the moment at which it was made, and after its newest row.
@@ -69,11 +72,12 @@ pub(in crate::console) async fn stream(signed: Signed) -> Result<Response, Probl
     let listening = Listening {
         application: application.id,
         kind: filter.kind(),
+        without_tests: filter.test == Some(false),
         since: MessageId(since),
         told: 0,
         said_at: now,
         until: now + STREAM_LIMIT,
-        _place: page.console.stream()?,
+        _place: page.console.streams.take(&viewer)?,
         page,
     };
     let body = Streamed::new(listening, |it: Listening| Box::pin(it.next()));
@@ -111,8 +115,16 @@ impl Listening {
     }
 
     async fn count(&self) -> Result<usize, Problem> {
-        let filter =
-            MessageFilter { application: self.application, kind: self.kind.clone(), span: Span::default() };
+        let all = self.count_of(self.kind.clone()).await?;
+        if !self.without_tests {
+            return Ok(all);
+        }
+        let tests = Kind { channel: Some(Channel::of_tests()), ..self.kind.clone() };
+        Ok(all.saturating_sub(self.count_of(tests).await?))
+    }
+
+    async fn count_of(&self, kind: Kind) -> Result<usize, Problem> {
+        let filter = MessageFilter { application: self.application, kind, span: Span::default() };
         let slice = Slice { from: Some(self.since), direction: Direction::Newer, limit: COUNTED_MAX + 1 };
         let found = self.page.console.api.store.list(move |reader| reader.list_messages(&filter, &slice));
         let Found { items, .. } = found.await?;

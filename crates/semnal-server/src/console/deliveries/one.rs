@@ -176,7 +176,7 @@ pub(in crate::console) async fn show(
         trouble: trouble.map(|it| explain(&it.end, &page.texts)),
         can_resend: viewer.can(Capability::CreateAttempts) && found.endpoint.is_some(),
         is_waiting: !found.delivery.state.is_decided(),
-        lead: leads::lead(&page, &viewer, &head.url, found.message.id).await?,
+        lead: leads::lead(&page, &viewer, &head.url, found.message.id).await,
         attempt,
         tabs,
         head,

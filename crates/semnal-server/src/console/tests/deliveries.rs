@@ -212,3 +212,18 @@ async fn the_stream_of_news_counts_what_came_since_the_page() {
     let frame = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(&frame[..], b"event: news\ndata: 1 new event\n\n");
 }
+
+#[tokio::test]
+async fn fifty_pages_of_one_person_listen_and_a_place_is_free_again() {
+    let mut shop = Shop::open().await;
+    let path = format!("/deliveries/live?app=shop&since={}", shop.messages[1]);
+    let mut open = Vec::new();
+    for _ in 0..50 {
+        let response = shop.browser.open(&path).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        open.push(response);
+    }
+    assert_eq!(shop.browser.open(&path).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    open.pop();
+    assert_eq!(shop.browser.open(&path).await.status(), StatusCode::OK);
+}

@@ -4,6 +4,8 @@
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
+use semnal_store::store::ChangePlan;
+
 use super::{Browser, token_in};
 
 const APP: &str = "/api/v1/app/shop";
@@ -346,4 +348,27 @@ async fn a_payload_that_its_schema_refuses_is_not_sent() {
     let seen = browser.post(&path, &path, &[("event", "strict"), ("payload", "{\"n\": \"x\"}")]).await;
     assert!(seen.body.contains("payload.n"), "{}", seen.body);
     assert_eq!(browser.world.get(&format!("{APP}/msg")).await.expect(200)["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_webhook_of_zapier_says_so_in_the_list_and_on_its_page() {
+    use semnal_core::configuration::Change;
+    use semnal_core::id::{EndpointId, IdKind};
+    use semnal_core::integration::Integration;
+    let mut browser = Browser::new().await;
+    browser.sign_up().await;
+    browser.world.post("/api/v1/app", json!({ "name": "shop", "uid": "shop" })).await.expect(201);
+    let body = json!({ "url": "https://example.com/", "description": "Zap" });
+    let id = browser.world.post("/api/v1/app/shop/endpoint", body).await.expect(201)["id"].clone();
+    let id = id.as_str().unwrap();
+    let store = &browser.world.api.store;
+    let (_, key) = store.ids().decode(IdKind::Endpoint, id).unwrap();
+    let application = store.configuration().endpoint(EndpointId(key)).unwrap().application;
+    let entry = Integration { service: "zapier".into(), ..Integration::new(application, 1, EndpointId(key)) };
+    let plan = ChangePlan { changes: vec![Change::PutIntegration(Box::new(entry))], answer: None, value: () };
+    let done = store.change(None, move |_| Ok::<_, crate::api::ApiError>(plan)).await;
+    assert!(matches!(done, Ok(Ok(_))));
+    for path in ["/webhooks?app=shop".to_owned(), format!("/webhooks/{id}")] {
+        assert!(browser.get(&path).await.body.contains("zapier"), "{path}");
+    }
 }

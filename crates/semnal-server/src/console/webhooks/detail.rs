@@ -19,7 +19,7 @@ use semnal_store::views::apply::State;
 use semnal_store::views::filter::{DeliveriesOf, DeliveryFilter, Direction, Kind, Listed, Slice, Span};
 
 use super::words::schedule_in_words;
-use super::{INTEGRATION, Numbers, name};
+use super::{Numbers, made_by, name};
 use crate::api::endpoint_secrets::{FreshSecrets, GRACE_SECONDS_DEFAULT};
 use crate::console::causes::explain;
 use crate::console::flash::Flash;
@@ -215,7 +215,7 @@ fn facts(page: &Page, configuration: &Configuration, it: &Endpoint) -> Facts {
         ),
         rate: limit(it.rate_limit),
         concurrency: limit(it.concurrency_limit),
-        integration: it.metadata.get(INTEGRATION).cloned().unwrap_or_default(),
+        integration: made_by(configuration, it),
         uid: it.uid.as_ref().map(ToString::to_string).unwrap_or_default(),
         created: page.when(it.created_at),
         updated: page.when(it.updated_at),

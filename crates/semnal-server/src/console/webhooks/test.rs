@@ -105,7 +105,7 @@ pub(in crate::console) async fn show(signed: Signed, Path(id): Path<String>) -> 
         return view(&signed, it, event, payload, FieldErrors::default(), None);
     };
     let outcome = await_end(page, it, &message).await?;
-    let lead = leads::lead(page, &signed.viewer, &it.url, message.id).await?;
+    let lead = leads::lead(page, &signed.viewer, &it.url, message.id).await;
     let verdict = verdict(page, it, &id, &message, outcome.as_ref(), lead);
     let payload = pretty(&String::from_utf8_lossy(&message.payload));
     let event = message.event_type.to_string();

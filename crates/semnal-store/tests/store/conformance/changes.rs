@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use semnal_core::application::{ApiKey, EventType, Opens, Scope};
+use semnal_core::application::{ApiKey, EventType, Opens, Scope, SigningKey};
 use semnal_core::configuration::{Change, ChangeError, Configuration};
 use semnal_core::endpoint::{DisabledReason, Endpoint, EndpointSecret, EndpointState};
 use semnal_core::id::{ApiKeyId, ApplicationId, EndpointId, OrganisationId};
@@ -92,6 +92,7 @@ async fn every_field_of_the_configuration_survives_a_restart(world: World) {
         organisation: kind.organisation,
         name: "ci".into(),
         digest: [8; 32],
+        signing: Some(SigningKey([9; 32])),
         hint: "sk_1".into(),
         scopes: vec![Scope::Read, Scope::Send],
         opens: Opens::Api,

@@ -91,6 +91,7 @@ async fn what_a_key_opens_survives_a_restart(world: World) {
         organisation: OrganisationId::default(),
         name: "zapier".into(),
         digest: [seed; 32],
+        signing: None,
         hint: "abcd".into(),
         scopes: Vec::new(),
         opens,

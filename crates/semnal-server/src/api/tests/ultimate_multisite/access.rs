@@ -109,6 +109,18 @@ async fn a_new_pair_has_24_letters_and_digits_each_and_one_that_exists_can_be_br
     it.world.control("POST", "/control/keys", Some(body)).await.refused(409, "conflict");
     (it.key, it.secret) = (key.to_owned(), secret.to_owned());
     it.get("/auth").await.expect(200);
+    // Revoked, it may be brought again: that is how a mistyped secret is mended.
+    let path = format!("/control/keys/{}/revoke", made["id"].as_str().unwrap());
+    it.world.control("POST", &path, Some(json!({}))).await.expect(200);
+    refused(it.get("/auth").await, 401, "rest_forbidden");
+    let mended = "OtherSecretOfTheNetwork1";
+    let body = json!({"name": "old", "integration": "ultimate-multisite", "app": "acme", "key": key, "secret": mended});
+    assert_eq!(it.world.control("POST", "/control/keys", Some(body)).await.expect(201)["id"], made["id"]);
+    refused(it.get("/auth").await, 401, "rest_forbidden");
+    it.secret = mended.to_owned();
+    it.get("/auth").await.expect(200);
+    let it = Face { world: it.world.restarted().await, ..it };
+    it.get("/auth").await.expect(200);
 }
 
 #[tokio::test]

@@ -140,3 +140,33 @@ async fn a_webhook_that_was_imported_and_is_gone_stays_gone() {
     assert_eq!((results(&found), &found[0]["active"]), (vec!["unchanged", "unchanged"], &json!(false)));
     assert_eq!(it.ids("").await, [6]);
 }
+
+#[tokio::test]
+async fn a_webhook_that_was_imported_and_deleted_here_is_not_brought_back() {
+    let it = Face::new().await;
+    let rows = vec![row(5, json!({})), row(6, json!({}))];
+    import(&it, json!({}), rows.clone()).await;
+    it.send("DELETE", "/webhook/5", None).await.expect(200);
+    let found = import(&it, json!({}), rows.clone()).await;
+    assert_eq!((results(&found), &found[0]["active"]), (vec!["unchanged", "unchanged"], &json!(false)));
+    assert_eq!(it.ids("").await, [6]);
+    let it = Face { world: it.world.restarted().await, ..it };
+    assert_eq!(results(&import(&it, json!({}), rows).await), ["unchanged", "unchanged"]);
+    assert_eq!(it.ids("").await, [6]);
+}
+
+#[tokio::test]
+async fn a_number_that_a_gone_webhook_of_ours_had_is_not_taken() {
+    use semnal_core::configuration::Change;
+    use semnal_core::integration::Integration;
+    let it = Face::new().await;
+    import(&it, json!({}), vec![row(5, json!({"integration": "zapier"}))]).await;
+    let configuration = it.world.store().configuration();
+    let entry = configuration.endpoints().find_map(|e| configuration.integration_of(e.id)).unwrap();
+    let (gone_at, imported_from) = (Some(it.world.api.now()), None);
+    let gone = Integration { gone_at, imported_from, ..Integration::clone(entry) };
+    let endpoint = gone.endpoint.unwrap();
+    it.world.apply(vec![Change::PutIntegration(Box::new(gone)), Change::DeleteEndpoint(endpoint)]).await;
+    let found = import(&it, json!({}), vec![row(5, json!({}))]).await;
+    assert_eq!(results(&found), ["refused"]);
+}

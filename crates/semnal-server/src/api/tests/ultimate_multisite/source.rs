@@ -134,3 +134,34 @@ async fn what_is_no_event_is_refused() {
     it.world.raw(sent).await.refused(405, "method_not_allowed");
     assert_eq!(it.messages().await, [] as [Value; 0]);
 }
+
+#[tokio::test]
+async fn every_sample_of_the_original_is_a_test_whatever_the_currency() {
+    let it = Source::new().await;
+    crate::seed::seed(it.world.store(), it.world.api.now()).await.unwrap();
+    let kinds = it.world.get("/api/v1/event-type?limit=250&with_content=true").await.expect(200);
+    let mut samples = 0;
+    for kind in kinds["data"].as_array().unwrap() {
+        let Some(example) = kind["example"].as_object() else { continue };
+        let mut sample = example.clone();
+        for (name, value) in &mut sample {
+            if name.ends_with("amount") && value.is_string() {
+                *value = json!("12,50 €");
+            }
+        }
+        let name = kind["name"].as_str().unwrap();
+        assert_eq!(it.post(name, Value::Object(sample)).await["test"], true, "{name}");
+        samples += 1;
+    }
+    assert!(samples >= 20, "{samples}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_almost_right_repeats_no_token() {
+    let it = Source::new().await;
+    for path in [format!("/in/{}", it.token), format!("/in/{}/a/b", it.token)] {
+        let answer = it.world.raw(request("POST", &path, None, Body::from("{}"))).await;
+        assert_eq!(answer.status, 404);
+        assert!(!String::from_utf8_lossy(&answer.body).contains(&it.token), "{path}");
+    }
+}
