@@ -1,7 +1,7 @@
 //! `/in/{token}/{event}`.
 
 use axum::body::Body;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::request;
 use crate::api::tests::{Answered, World};
@@ -138,22 +138,18 @@ async fn what_is_no_event_is_refused() {
 #[tokio::test]
 async fn every_sample_of_the_original_is_a_test_whatever_the_currency() {
     let it = Source::new().await;
-    crate::seed::seed(it.world.store(), it.world.api.now()).await.unwrap();
-    let kinds = it.world.get("/api/v1/event-type?limit=250&with_content=true").await.expect(200);
-    let mut samples = 0;
-    for kind in kinds["data"].as_array().unwrap() {
-        let Some(example) = kind["example"].as_object() else { continue };
-        let mut sample = example.clone();
+    let all = crate::seed::catalogue_names().into_iter().zip(crate::seed::catalogue_examples());
+    for (name, example) in all {
+        let kind = json!({ "name": name, "description": "", "example": example });
+        it.world.post("/api/v1/event-type", kind).await.expect(201);
+        let mut sample: Map<String, Value> = serde_json::from_str(example.get()).unwrap();
         for (name, value) in &mut sample {
             if name.ends_with("amount") && value.is_string() {
                 *value = json!("12,50 €");
             }
         }
-        let name = kind["name"].as_str().unwrap();
         assert_eq!(it.post(name, Value::Object(sample)).await["test"], true, "{name}");
-        samples += 1;
     }
-    assert!(samples >= 20, "{samples}");
 }
 
 #[tokio::test]
