@@ -8,6 +8,7 @@ import socketserver
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -318,6 +319,45 @@ def test_an_event_that_is_refused_for_good_holds_nothing_up_and_is_shown(network
     assert "1 events were refused for good, the last one with: 422" in page.notices
     month_later = network.page(["later", 2_600_000], ["cron"])
     assert month_later.notices == ""
+
+
+def test_what_was_refused_does_not_count_as_waiting(network, receiver, path):
+    deep: dict = {}
+    for _ in range(200):
+        deep = {"more": deep}
+    network.constants["SEMNAL_ROWS_MAX"] = 3
+    network.page(["event", "made_by_an_add_on", deep])
+    for number in range(1, 6):
+        page = network.page(["event", "site_published", {"site_id": number}])
+        assert page.sent_by_original == []
+    assert len(delivered(receiver, path, 5)) == 5
+
+
+def test_a_refusal_that_is_not_semnals_own_loses_nothing(network, receiver, path):
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_error(400, "The plain HTTP request was sent to HTTPS port")
+
+        def log_message(self, *_):
+            pass
+
+    url = network.constants["SEMNAL_URL"]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        network.constants["SEMNAL_URL"] = f"http://127.0.0.1:{proxy.server_port}"
+        page = network.page(["event", "site_published", {"site_id": 3}])
+        assert "1 events wait" in page.notices and "400" in page.notices
+        proxy.shutdown()
+    network.constants["SEMNAL_URL"] = url
+    network.cron(later_seconds=300)
+    delivered(receiver, path, 1)
+
+
+def test_an_add_on_may_use_the_names_of_models_for_what_it_likes(network, receiver, path):
+    payload = {"site": "example.com", "payment": 12, "customer": {"name": "Ana"}, "years": 2}
+    network.page(["event", "domain_renewed", payload])
+    assert delivered(receiver, path, 1) == [("domain_renewed", payload | {"wu_version": VERSION})]
 
 
 def test_a_wrong_key_loses_nothing(network, receiver, path, key):

@@ -235,11 +235,13 @@ final class Semnal_Bridge {
 			foreach ( array( 'site', 'membership', 'customer', 'payment' ) as $model ) {
 				if ( isset( $payload[ $model ] ) && ! is_scalar( $payload[ $model ] ) ) {
 					// demo_site_expiring carries whole models where its description promises flat keys.
-					$whole   = (array) $payload[ $model ];
-					$id      = $whole['id'] ?? ( $whole['blog_id'] ?? 0 );
-					$payload = array_merge( self::block_of( $model, array( "{$model}_id" => $id ) ), $payload );
+					$whole = (array) $payload[ $model ];
+					$id    = $whole['id'] ?? ( $whole['blog_id'] ?? 0 );
+					if ( $id ) {
+						$payload = array_merge( self::block_of( $model, array( "{$model}_id" => $id ) ), $payload );
+						unset( $payload[ $model ] );
+					}
 				}
-				unset( $payload[ $model ] );
 			}
 		}
 		foreach ( array( 'payment', 'membership', 'customer' ) as $model ) {
@@ -488,7 +490,7 @@ final class Semnal_Bridge {
 			return true;
 		}
 		// These say that this event can never be accepted; the others say something about the server or the settings.
-		if ( in_array( $status, array( 400, 413, 422 ), true ) ) {
+		if ( self::is_refusal( $status, $answer ) ) {
 			$refused = array( 'refused' => substr( "{$status} {$answer}", 0, 255 ) );
 			$wpdb->update( self::spool(), $refused, array( 'id' => $row['id'] ) );
 			self::complain( "Semnal refuses the event {$row['event_id']}: {$status} {$answer}" );
@@ -501,6 +503,15 @@ final class Semnal_Bridge {
 		self::set_value( 'failures', $failures, $status ? "{$status} {$answer}" : $answer );
 		self::set_value( 'retry_at', time() + min( self::BACK_OFF_SECONDS_MAX, 2 ** min( $failures, 10 ) ) );
 		return false;
+	}
+
+	/** Whether Semnal itself refuses an event for good. A proxy that answers so says something about the settings. */
+	private static function is_refusal( $status, $answer ) {
+		$said = json_decode( $answer, true );
+		if ( 422 === $status ) {
+			return is_array( $said ) && is_array( $said['detail'] ?? null );
+		}
+		return is_array( $said ) && in_array( $said['code'] ?? '', array( 'invalid_json', 'body_too_large' ), true );
 	}
 
 	/** Makes one request. Returns the status, 0 without an answer, and the body or what went wrong. */

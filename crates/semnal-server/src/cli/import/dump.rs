@@ -2,10 +2,11 @@
 //!
 //! One walk over the bytes: comments and statements that do not matter are passed over, texts never end a statement.
 //! Of `create table …wu_webhooks` the order of the columns is kept, of each `insert into …wu_webhooks` the rows. A table
-//! counts whatever its prefix is.
+//! counts whatever its prefix is; the rows of two such tables would be those of two networks, and are refused.
 
 mod scanner;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -51,17 +52,26 @@ pub(super) fn read(path: &Path) -> Result<Parsed, String> {
 /// Reads a dump.
 fn parse(dump: &[u8]) -> Result<Parsed, String> {
     let mut scanner = Scanner::new(dump);
-    let mut columns: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
-    let (mut parsed, mut seen) = (Parsed::default(), false);
+    let original: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
+    let mut columns = HashMap::<String, Vec<String>>::new();
+    let (mut parsed, mut filled) = (Parsed::default(), None::<String>);
     while let Some(token) = scanner.next()? {
         match token {
             Token::Word(word) => {
-                if is_any(&word, &["insert", "replace"]) && into_table(&mut scanner)? {
-                    seen = true;
-                    insert(&mut scanner, &columns, &mut parsed)?;
-                } else if is_any(&word, &["create"]) && creates_table(&mut scanner)? {
-                    seen = true;
-                    columns = declared(&mut scanner)?;
+                if is_any(&word, &["insert", "replace"])
+                    && let Some(table) = into_table(&mut scanner)?
+                {
+                    let first = filled.get_or_insert_with(|| table.clone());
+                    if *first != table {
+                        return Err(format!(
+                            "it has the webhooks of two networks, in {first} and {table}; dump one of them alone"
+                        ));
+                    }
+                    insert(&mut scanner, columns.get(&table).unwrap_or(&original), &mut parsed)?;
+                } else if is_any(&word, &["create"])
+                    && let Some(table) = creates_table(&mut scanner)?
+                {
+                    columns.insert(table, declared(&mut scanner)?);
                 }
             }
             Token::Symbol(b';') => continue,
@@ -69,7 +79,7 @@ fn parse(dump: &[u8]) -> Result<Parsed, String> {
         }
         scanner.skip_statement()?;
     }
-    if seen {
+    if filled.is_some() || !columns.is_empty() {
         Ok(parsed)
     } else {
         Err(format!("it has no table …{TABLE}; dump the network's main database"))
@@ -80,8 +90,8 @@ fn is_any(word: &str, wanted: &[&str]) -> bool {
     wanted.iter().any(|it| word.eq_ignore_ascii_case(it))
 }
 
-/// Reads up to the table's name after `insert`, and tells whether it is the one.
-fn into_table(scanner: &mut Scanner<'_>) -> Result<bool, String> {
+/// Reads up to the table's name after `insert`, and returns it if it is one of ours.
+fn into_table(scanner: &mut Scanner<'_>) -> Result<Option<String>, String> {
     while let Some(Token::Word(word)) = scanner.peek()? {
         scanner.next()?;
         if !is_any(&word, &["into", "ignore", "low_priority", "delayed", "high_priority"]) {
@@ -91,8 +101,8 @@ fn into_table(scanner: &mut Scanner<'_>) -> Result<bool, String> {
     quoted_table_name(scanner)
 }
 
-/// Reads up to the table's name after `create`, and tells whether it is the one.
-fn creates_table(scanner: &mut Scanner<'_>) -> Result<bool, String> {
+/// Reads up to the table's name after `create`, and returns it if it is one of ours.
+fn creates_table(scanner: &mut Scanner<'_>) -> Result<Option<String>, String> {
     while let Some(Token::Word(word)) = scanner.peek()? {
         scanner.next()?;
         if !is_any(&word, &["table", "temporary", "if", "not", "exists"]) {
@@ -102,27 +112,27 @@ fn creates_table(scanner: &mut Scanner<'_>) -> Result<bool, String> {
     quoted_table_name(scanner)
 }
 
-fn quoted_table_name(scanner: &mut Scanner<'_>) -> Result<bool, String> {
+fn quoted_table_name(scanner: &mut Scanner<'_>) -> Result<Option<String>, String> {
     match scanner.peek()? {
         // In double quotes it is a name in ANSI mode.
         Some(Token::Quoted(name) | Token::Text(name)) => {
             scanner.next()?;
             ends_table_name(scanner, name)
         }
-        _ => Ok(false),
+        _ => Ok(None),
     }
 }
 
 /// Reads what may follow a name: the table after its database and a dot.
-fn ends_table_name(scanner: &mut Scanner<'_>, mut name: String) -> Result<bool, String> {
+fn ends_table_name(scanner: &mut Scanner<'_>, mut name: String) -> Result<Option<String>, String> {
     if scanner.peek()? == Some(Token::Symbol(b'.')) {
         scanner.next()?;
         match scanner.next()? {
             Some(Token::Word(table) | Token::Quoted(table) | Token::Text(table)) => name = table,
-            _ => return Ok(false),
+            _ => return Ok(None),
         }
     }
-    Ok(name.to_ascii_lowercase().ends_with(TABLE))
+    Ok(Some(name).filter(|it| it.to_ascii_lowercase().ends_with(TABLE)))
 }
 
 /// Reads the columns that `create table` declares: the quoted or bare name at the start of each line of the list, other

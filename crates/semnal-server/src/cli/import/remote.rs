@@ -78,8 +78,9 @@ pub(super) async fn fetch(
         let pages = page.headers.get("x-wp-totalpages").and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
         let of = pages.map_or_else(String::new, |pages| format!(" of {pages}"));
         progress(&format!("page {number}{of}: {} webhooks", items.len()));
-        // Before it had pages, the original gave everything at once, and on each page the same.
-        let is_last = pages.is_none_or(|pages| number >= pages);
+        // Before it had pages, the original gave everything at once, and on each page the same. A proxy may have taken the
+        // header away: then a page that is just full is not the last.
+        let is_last = pages.map_or(items.len() as u64 != PER_PAGE, |pages| number >= pages);
         if items.is_empty() || is_last || seen.len() == before {
             return Ok(parsed);
         }
@@ -110,6 +111,13 @@ fn items(url: &str, page: &Page) -> Result<Vec<Map<String, Value>>, String> {
 
 impl Network {
     fn parse(url: &str) -> Result<Network, String> {
+        if url.contains(['@', '?']) {
+            // It may have a secret in it.
+            return Err(
+                "the address may have no user, no password and no query: give them with --key and --secret"
+                    .to_owned(),
+            );
+        }
         let bad =
             || format!("{url:?} is not the address of a network; write for example https://network.example");
         let uri: Uri = url.parse().map_err(|_| bad())?;

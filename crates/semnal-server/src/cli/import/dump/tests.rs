@@ -166,3 +166,13 @@ fn any_cut_of_a_dump_is_read_or_refused_without_a_panic() {
         }
     }
 }
+
+#[test]
+fn the_webhooks_of_two_networks_are_not_mixed() {
+    let one = "INSERT INTO `wp_wu_webhooks` VALUES (1,NULL,'a','https://a.example/','a',0,1,0,'','','','');";
+    let other = one.replace("wp_wu", "wpstg0_wu");
+    assert_eq!(rows(&format!("{one}{one}")).len(), 1);
+    let why = parse(format!("{one}{other}").as_bytes()).unwrap_err();
+    assert!(why.contains("wp_wu_webhooks") && why.contains("wpstg0_wu_webhooks"), "{why}");
+    assert_eq!(rows(&format!("CREATE TABLE wpstg0_wu_webhooks (name text);{one}"))[0].name, "a");
+}
