@@ -9,7 +9,7 @@ use semnal_core::configuration::Configuration;
 use super::form::{FieldErrors, Form};
 use super::page::{Page, Signed};
 use super::problem::Problem;
-use super::settings::{KeyRow, key_rows, lives};
+use super::settings::{KeyRow, key_errors, key_rows, lives};
 use crate::api::ApiError;
 use crate::ultimate_multisite::keys::{self, Asked, PAIR, SOURCE};
 
@@ -119,7 +119,6 @@ pub(super) async fn create(signed: Signed, form: Form) -> Result<Response, Probl
     let organisation = signed.viewer.organisation;
     let made =
         keys::create(&api.store, signed.page.now, &api.public_url, organisation, &wanted.name, life, asked);
-    let mut errors = FieldErrors::default();
     match made.await {
         Ok(made) => {
             let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
@@ -127,17 +126,10 @@ pub(super) async fn create(signed: Signed, form: Form) -> Result<Response, Probl
                 SOURCE => Made::Source { url: text("url") },
                 _ => Made::Pair { url: text("url"), key: text("key"), secret: text("secret") },
             };
-            answer(&signed, Some(shown), &Wanted::default(), errors)
+            answer(&signed, Some(shown), &Wanted::default(), FieldErrors::default())
         }
         Err(ApiError::Invalid(problems)) => {
-            for it in &problems {
-                if it.is_at(&["body", "name"]) {
-                    errors.add("name", signed.page.t("settings-key-name-wrong"));
-                } else {
-                    errors.add("life", signed.page.s("catalogue-field-wrong", "why", it.message()));
-                }
-            }
-            answer(&signed, None, &wanted, errors)
+            answer(&signed, None, &wanted, key_errors(&signed.page, &problems))
         }
         Err(other) => Err(other.into()),
     }

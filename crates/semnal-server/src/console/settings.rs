@@ -22,6 +22,7 @@ use super::page::{Page, Signed};
 use super::parts::{Badge, Tone, When};
 use super::problem::Problem;
 use super::viewer::Viewer;
+use crate::api::error::Problem as InvalidField;
 use crate::api::{ApiError, control};
 
 /// How long a new key may live: the word in the form, and for the key.
@@ -222,27 +223,32 @@ async fn create(signed: Signed, form: Form) -> Result<Response, Problem> {
     let scopes: Vec<String> =
         all.filter(|it| !form.get(&format!("scope-{it}")).is_empty()).map(str::to_owned).collect();
     let asked = Asked { name: form.get("name").to_owned(), scopes, life: form.get("life").to_owned() };
-    let mut errors = FieldErrors::default();
     let (store, now) = (&signed.page.console.api.store, signed.page.now);
     let life = Some(asked.life.as_str()).filter(|it| !it.is_empty());
     let organisation = signed.viewer.organisation;
     match control::create_key_in(store, now, organisation, &asked.name, &asked.scopes, life).await {
         Ok(made) => {
             let text = made["key"].as_str().unwrap_or_default().to_owned();
-            answer(&signed, text, &Asked::default(), errors).await
+            answer(&signed, text, &Asked::default(), FieldErrors::default()).await
         }
         Err(ApiError::Invalid(problems)) => {
-            for it in &problems {
-                if it.is_at(&["body", "name"]) {
-                    errors.add("name", signed.page.t("settings-key-name-wrong"));
-                } else {
-                    errors.add("life", signed.page.s("catalogue-field-wrong", "why", it.message()));
-                }
-            }
-            answer(&signed, String::new(), &asked, errors).await
+            answer(&signed, String::new(), &asked, key_errors(&signed.page, &problems)).await
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// Says at the fields of a form what is wrong with a key that somebody asked for.
+pub(super) fn key_errors(page: &Page, problems: &[InvalidField]) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    for it in problems {
+        if it.is_at(&["body", "name"]) {
+            errors.add("name", page.t("settings-key-name-wrong"));
+        } else {
+            errors.add("life", page.s("catalogue-field-wrong", "why", it.message()));
+        }
+    }
+    errors
 }
 
 fn find(signed: &Signed, id: &str) -> Result<Arc<ApiKey>, Problem> {
